@@ -1,0 +1,50 @@
+"""The Celery app, with two corrections of its surroundings, each held by a test."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.fixups import django as fixup
+from celery.signals import worker_init
+from kombu.transport import redis as transport
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the tokenizer's threads do not survive a fork
+
+app = Celery("sluicegate")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+_connection_parameters = transport.Channel._connparams
+
+
+def _refuse_closed(self: Any, *args: Any, **kwargs: Any) -> Any:
+    """Celery 5.7.0's worker exits when the broker dies while it holds a task and has a free slot.
+
+    It closes the collected connection, which then tries to hand the task back through a channel without a connection
+    and meets an AttributeError that nobody catches; a ConnectionError is what its callers expect.
+    """
+    if self.connection is None or self.connection.client is None:
+        raise transport.redis.exceptions.ConnectionError("the channel belongs to a closed broker connection")
+    return _connection_parameters(self, *args, **kwargs)
+
+
+transport.Channel._connparams = _refuse_closed
+
+
+def _close_old(_fixup: Any, **_: Any) -> None:
+    """Celery closes the database connection around every task; we keep it while it is healthy: four times the tasks."""
+    from django.db import close_old_connections  # noqa: PLC0415  Django is not set up when this module loads
+
+    close_old_connections()
+
+
+fixup.DjangoWorkerFixup.close_database = _close_old
+
+
+@worker_init.connect
+def load_models(**_: Any) -> None:
+    """Load the models in the worker's parent, so that its children share their memory."""
+    from ingestion.stages import warm  # noqa: PLC0415
+
+    warm()

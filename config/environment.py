@@ -1,0 +1,265 @@
+"""What the process environment may say, typed and checked: the only reader of os.environ in the project.
+
+`load()` gives an immutable `Environment`, or stops the start with one line per bad variable. Secrets are never printed.
+`DATABASE_URL`, `REDIS_URL` and `SLUICEGATE_SECRET_KEY` may also be given as a file's path in the variable of the same
+name with `_FILE` behind it, as container secrets are.
+"""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PREFIX = "SLUICEGATE_"
+SECRETS = ("DATABASE_URL", "REDIS_URL", f"{PREFIX}SECRET_KEY")
+SECRET_KEY_MIN_CHARS = 32
+WORKERS_MAX = 8
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+MIB = 1024 * 1024
+
+
+def _split(value: object) -> object:
+    """Cut a comma list; whatever is no text passes as it is."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path:
+            raise ValueError("each origin is a scheme and a host, such as https://gate.example.org")
+    return origins
+
+
+def _usable_cpus(asked: int) -> int:
+    """Zero stands for the CPUs that this process may use: fewer than the machine has in a container."""
+    return asked or min(len(os.sched_getaffinity(0)), WORKERS_MAX)
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Stands for the secret in a file that cannot be read; no field takes it, and `complaint` becomes its line."""
+
+    complaint: str
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Reads DATABASE_URL, REDIS_URL and the secret key from the files that their `_FILE` variables name."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Unused: `__call__` answers for all fields at once."""
+        raise NotImplementedError
+
+    def __call__(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for variable in SECRETS:
+            if path := os.environ.get(f"{variable}_FILE"):
+                # A field is given by its alias if it has one, else by its name.
+                name = variable.removeprefix(PREFIX).lower() if variable.startswith(PREFIX) else variable
+                try:
+                    found[name] = Path(path).read_text(encoding="utf-8").strip()
+                except OSError as exc:
+                    found[name] = Unreadable(f"{variable}_FILE: cannot read {path!r}: {exc.strerror}")
+                except UnicodeError:
+                    found[name] = Unreadable(f"{variable}_FILE: {path!r} is no UTF-8 text")
+        return found
+
+
+class Environment(BaseSettings):
+    """How this process is run. Immutable; `load()` is the way to get one."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True, validate_default=True
+    )
+
+    # The order matters: a field's check may look at the fields above it.
+    state_dir: Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())] = Field(
+        default=CHECKOUT / "var",
+        description="Folder for what a checkout keeps: payloads, embedded servers, logs, its secret key.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        validation_alias="DATABASE_URL",
+        repr=False,
+        description="PostgreSQL 18 with pgvector: postgresql://user:password@host:port/name. Unset: an embedded one.",
+    )
+    redis_url: str | None = Field(
+        default=None,
+        validation_alias="REDIS_URL",
+        repr=False,
+        description="Redis or Valkey: redis://:password@host:port/0, or rediss:// for TLS. Unset: an embedded one.",
+    )
+    secret_key: str = Field(
+        default="",
+        repr=False,
+        description="Signs sessions; 32 characters or more. Unset, without DATABASE_URL: one kept in the state folder.",
+    )
+    debug: bool = Field(
+        default=False, description="Show tracebacks in the browser. Never where others can reach the pages."
+    )
+    allowed_hosts: CommaList = Field(
+        default=("localhost", "127.0.0.1", "[::1]"),
+        min_length=1,
+        description="Host names that are answered, separated by commas.",
+    )
+    csrf_trusted_origins: Annotated[CommaList, AfterValidator(_origins)] = Field(
+        default=(), description="Origins that may post forms, such as https://gate.example.org, separated by commas."
+    )
+    secure_cookies: bool | None = Field(
+        default=None,
+        description="Send cookies over HTTPS alone. Unset: yes, unless every allowed host is a loopback name.",
+    )
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = Field(
+        default="INFO", description="The least level that is logged."
+    )
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="Lines for people, or JSON for machines."
+    )
+    lease_s: int = Field(
+        default=60, ge=5, le=3600, description="Seconds that a worker holds a flight without a sign of life."
+    )
+    flight_runs: int = Field(default=64, ge=1, le=10_000, description="The most runs in one flight.")
+    flight_bytes: int = Field(
+        default=16 * MIB, ge=1, description="The most payload bytes in one flight of several runs."
+    )
+    size_limit_bytes: int = Field(default=64 * MIB, ge=1, description="The largest payload that is taken, in bytes.")
+    worker_concurrency: Annotated[int, Field(ge=0, le=256), AfterValidator(_usable_cpus)] = Field(
+        default=0, description="Processes of one worker. 0: as many as usable CPUs, at most 8."
+    )
+    web_port: Port = Field(default=8000, description="Port of the console, on the loopback.")
+    flower_port: Port = Field(default=5555, description="Port of Flower, on the loopback.")
+    embeddings: str = Field(default="wordllama", min_length=1, description="Name of the embeddings adapter.")
+    extractor: str = Field(
+        default="spacy_rules", min_length=1, description="Name of the adapter that extracts entities and facts."
+    )
+
+    @property
+    def embedded(self) -> bool:
+        """Whether PostgreSQL and Valkey are the embedded ones."""
+        return self.database_url is None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then variables, then the files of `_FILE` variables; nothing else."""
+        return init_settings, env_settings, SecretFiles(settings_cls)
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, url: str | None) -> str | None:
+        if url is not None and urlsplit(url).scheme not in {"postgresql", "postgres"}:
+            raise ValueError("must begin with postgresql://")
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is not None and urlsplit(url).scheme not in {"redis", "rediss"}:
+            raise ValueError("must begin with redis:// or rediss://")
+        if "database_url" in info.data and (url is None) != (info.data["database_url"] is None):
+            raise ValueError("set both DATABASE_URL and REDIS_URL, or neither for the embedded servers")
+        return url
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_secret(cls, key: str, info: ValidationInfo) -> str:
+        if not key and info.data.get("database_url"):
+            raise ValueError("is required with DATABASE_URL; set at least 32 random characters")
+        if key and len(key) < SECRET_KEY_MIN_CHARS:
+            raise ValueError(f"must have at least {SECRET_KEY_MIN_CHARS} characters")
+        return key
+
+    @field_validator("secure_cookies")
+    @classmethod
+    def _unless_loopback(cls, asked: bool | None, info: ValidationInfo) -> bool:
+        """A loopback name is reached over plain HTTP, and what is sent to it never leaves the machine."""
+        return asked if asked is not None else not LOOPBACK.issuperset(info.data.get("allowed_hosts", ()))
+
+
+class Variable(NamedTuple):
+    """One variable as the documents show it."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+def variables() -> Iterator[Variable]:
+    """Yield every variable, in the order of `Environment`; the documents' table is made from this."""
+    for name, field in Environment.model_fields.items():
+        default = field.default
+        if isinstance(default, tuple):
+            default = ",".join(default)
+        elif isinstance(default, Path):
+            default = f"<checkout>/{default.relative_to(CHECKOUT)}"
+        elif isinstance(default, bool):
+            default = str(default).lower()
+        yield Variable(_variable(name), "" if default is None else str(default), field.description or "")
+
+
+def load() -> Environment:
+    """Return the environment. Raises SystemExit with one line per bad variable."""
+    try:
+        environment = Environment()
+    except ValidationError as exc:
+        raise SystemExit("\n".join(_line(error) for error in exc.errors(include_url=False))) from None
+    if environment.secret_key:
+        return environment
+    return environment.model_copy(update={"secret_key": _kept_secret(environment.state_dir)})
+
+
+def _variable(field: str) -> str:
+    return field.upper() if field.upper() in SECRETS else f"{PREFIX}{field.upper()}"
+
+
+def _line(error: Any) -> str:
+    if isinstance(error["input"], Unreadable):
+        return error["input"].complaint
+    variable = _variable(str(error["loc"][0]))
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{variable}: {message}" + ("" if variable in SECRETS else f" (got {str(error['input'])[:60]!r})")
+
+
+def _kept_secret(state_dir: Path) -> str:
+    """Return the checkout's own key; made by the first process that asks, the same for all others."""
+    kept = state_dir / "secret_key"
+    try:
+        if not kept.exists():
+            state_dir.mkdir(parents=True, exist_ok=True)
+            descriptor, draft = tempfile.mkstemp(dir=state_dir)  # with mode 0600
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(48))
+                if os.getuid() == 0:  # root at work in someone's checkout does not lock them out of it
+                    os.fchown(descriptor, state_dir.stat().st_uid, -1)
+            try:
+                os.link(draft, kept)  # unlike a rename, a link never replaces the key of a faster process
+            except FileExistsError:
+                pass
+            finally:
+                Path(draft).unlink()
+        return kept.read_text()
+    except OSError as exc:
+        raise SystemExit(f"{PREFIX}STATE_DIR: cannot keep a secret key in {str(state_dir)!r}: {exc.strerror}") from exc

@@ -1,0 +1,141 @@
+"""Take in what a source has: payloads, references and handoffs, a page in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from handoffs.lifecycles import ENDED, HANDOFF, WAITING
+from handoffs.models import Handoff, Source, reference_id
+from ledger import statements
+from ledger.lifecycle import take
+from ledger.reasons import Reason
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One item as sync saw it. Without a payload hash its bytes were not taken, for `reason`."""
+
+    external_id: str
+    signature: str
+    size_bytes: int
+    payload_hash: str | None
+    media_type: str = ""
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True)
+class Taken:
+    """How many handoffs a page made."""
+
+    new: int = 0
+    reopened: int = 0
+
+
+PAYLOADS = """
+INSERT INTO handoffs_payload (payload_hash, size_bytes)
+SELECT DISTINCT payload_hash, size_bytes FROM unnest(%(hashes)s::text[], %(sizes)s::bigint[]) p(payload_hash, size_bytes)
+WHERE payload_hash IS NOT NULL ORDER BY 1 ON CONFLICT DO NOTHING
+"""
+# Answers what stood before, so that a touch can be told from a change.
+REFERENCES = """
+WITH given AS (
+  SELECT * FROM unnest(%(ids)s::uuid[], %(names)s::text[], %(media)s::text[], %(signatures)s::text[],
+                       %(hashes)s::text[], %(reasons)s::text[]) AS g(id, name, media, signature, payload_hash, reason)
+),
+before AS MATERIALIZED (
+  SELECT r.id, r.gone_at, r.seen_payload_id, r.applied_payload_id FROM handoffs_reference r JOIN given USING (id)
+  ORDER BY r.id FOR UPDATE OF r
+),
+seen AS (
+  INSERT INTO handoffs_reference (id, source_id, external_id, media_type, seen_signature, seen_payload_id, reason,
+                                  applied_content_hash)
+  SELECT id, %(source)s, name, media, signature, payload_hash, reason, '' FROM given
+  ON CONFLICT (id) DO UPDATE SET seen_signature = EXCLUDED.seen_signature, seen_payload_id = EXCLUDED.seen_payload_id,
+    media_type = EXCLUDED.media_type, reason = EXCLUDED.reason, seen_at = now(), gone_at = NULL
+)
+SELECT given.id, given.payload_hash, before.seen_payload_id, before.gone_at IS NOT NULL, before.applied_payload_id
+FROM given LEFT JOIN before USING (id) WHERE given.payload_hash IS NOT NULL
+"""
+HANDOFFS = """
+INSERT INTO handoffs_handoff (reference_id, payload_id, source_id, size_bytes, priority, status, reason, opened)
+SELECT g.reference_id, g.payload_hash, %(source)s, p.size_bytes, %(priority)s, 'pending', g.reason, 1
+FROM unnest(%(ids)s::uuid[], %(hashes)s::text[], %(reasons)s::text[]) AS g(reference_id, payload_hash, reason)
+JOIN handoffs_payload p USING (payload_hash)
+ON CONFLICT (reference_id, payload_id) DO NOTHING
+RETURNING reference_id
+"""
+
+
+def receive(source: Source, arrivals: Sequence[Arrival]) -> Taken:
+    """Note what was seen and make the handoffs that follow from it. Needs a transaction; a constant number of statements.
+
+    A newer payload supersedes a waiting handoff of the same reference and waits for a running one. A payload that comes
+    back opens its row again; a payload that is applied already, on a reference that was never gone, makes none.
+    """
+    arrivals = list({arrival.external_id: arrival for arrival in arrivals}.values())
+    statements.run(
+        PAYLOADS,
+        {"hashes": [a.payload_hash for a in arrivals], "sizes": [a.size_bytes for a in arrivals]},
+    )
+    seen = statements.rows(
+        REFERENCES,
+        {
+            "source": source.pk,
+            "ids": [reference_id(source.pk, a.external_id) for a in arrivals],
+            "names": [a.external_id for a in arrivals],
+            "media": [a.media_type for a in arrivals],
+            "signatures": [a.signature for a in arrivals],
+            "hashes": [a.payload_hash for a in arrivals],
+            "reasons": [a.reason or "" for a in arrivals],
+        },
+    )
+    return _open(source, seen)
+
+
+def _open(source: Source, seen: Sequence[tuple[UUID, str, str | None, bool, str | None]]) -> Taken:
+    """Make or reopen the handoffs of what was seen: (reference, payload, payload before, was gone, applied payload)."""
+    payload_of = {reference: payload for reference, payload, *_ in seen}
+    siblings = Handoff.objects.filter(reference__in=list(payload_of))
+    existing = {(h.reference_id, h.payload_id): h for h in siblings}
+    stale = [h.pk for h in existing.values() if h.status in WAITING and h.payload_id != payload_of[h.reference_id]]
+    busy = {h.reference_id for h in existing.values() if h.status not in ENDED | WAITING}
+    fresh, again = [], {}
+    for reference, payload, before, was_gone, applied in seen:
+        row = existing.get((reference, payload))
+        if row is None:
+            fresh.append((reference, payload, Reason.CHANGED if before else Reason.NEW))
+        elif row.status in ENDED and (was_gone or _came_back(row, before, applied, busy=reference in busy)):
+            again[row.pk] = row.opened + 1
+    if stale:
+        told: dict[str, Any] = {"reason": Reason.NEWER_PAYLOAD, "by": f"sync:{source.pk}"}
+        HANDOFF.move(Handoff.objects.filter(pk__in=stale), was=WAITING, to="superseded", **told)
+    if again:
+        told = {"reason": Reason.RESTORED, "by": f"sync:{source.pk}"}
+        rows = Handoff.objects.filter(pk__in=list(again))
+        take(HANDOFF.step(rows, was=ENDED, to="pending", opened=again, **told))
+    made = (
+        statements.rows(
+            HANDOFFS,
+            {
+                "source": source.pk,
+                "priority": source.priority,
+                "ids": [reference for reference, _, _ in fresh],
+                "hashes": [payload for _, payload, _ in fresh],
+                "reasons": [reason for _, _, reason in fresh],
+            },
+        )
+        if fresh
+        else []
+    )
+    return Taken(len(made), len(again))
+
+
+def _came_back(row: Handoff, before: str | None, applied: str | None, *, busy: bool) -> bool:
+    """Whether the reference had other bytes in between, so that this ended handoff has to be done again.
+
+    A mere touch reopens nothing: bytes that were refused once are refused again.
+    """
+    if row.status in ("superseded", "cancelled"):
+        return True
+    return before != row.payload_id and (busy or applied != row.payload_id)

@@ -1,0 +1,17 @@
+from ledger.lifecycle import Lifecycle
+
+WAITING = frozenset({"pending", "held"})
+RUNNING = frozenset({"queued", "ingesting"})
+ENDED = frozenset({"ingested", "skipped", "rejected", "failed", "superseded", "cancelled"})
+
+HANDOFF = Lifecycle(
+    "handoff",
+    {
+        "pending": frozenset({"queued", "held", "superseded", "cancelled"}),
+        "held": frozenset({"pending", "superseded", "cancelled"}),
+        "queued": frozenset({"ingesting", "superseded", "cancelled"}),
+        "ingesting": ENDED,
+    }
+    # a payload that comes back, or an operator's requeue, opens the same row again
+    | {ended: frozenset({"pending"}) for ended in ENDED},
+)

@@ -1,0 +1,166 @@
+"""What came in: knowledge bases, their sources, the items of a source, their bytes, and the requests to ingest them."""
+
+from typing import Self
+from uuid import UUID, uuid5
+
+import pgtrigger
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
+from django.db.models.functions import Now
+
+from handoffs.lifecycles import HANDOFF, RUNNING, WAITING
+from ledger.reasons import Reason
+
+NAMESPACE = UUID("6f2d8a3e-0d0b-5c0e-9a55-51b1ce6a7e00")
+
+
+def source_key(source_id: int) -> UUID:
+    return uuid5(NAMESPACE, f"source:{source_id}")
+
+
+def reference_id(source_id: int, external_id: str) -> UUID:
+    """The same id on every replay: uuid5 over the source and the item's name in it (RFC 9562 §5.5)."""
+    return uuid5(source_key(source_id), external_id)
+
+
+class Reflection(models.Model):
+    """One knowledge base: the boundary of search, policy and permission."""
+
+    name = models.SlugField(max_length=80, unique=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Priority(models.IntegerChoices):
+    HIGH = 0
+    NORMAL = 1
+    LOW = 2
+
+
+class Source(models.Model):
+    """A registered origin: which connector, with what options, into which reflection."""
+
+    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="sources")
+    name = models.CharField(max_length=200)
+    kind = models.CharField(max_length=40)
+    options = models.JSONField(default=dict, blank=True)
+    priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    weight = models.PositiveSmallIntegerField(
+        default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)], help_text="Its share beside others."
+    )
+    paused = models.BooleanField(default=False)
+    synced_at = models.DateTimeField(null=True, blank=True, help_text="When a listing was last complete.")
+    last_error = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["reflection", "name"], name="one_source_of_a_name_per_reflection"),
+            CheckConstraint(condition=Q(weight__gte=1), name="source_weight_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reflection}/{self.name}"
+
+
+class Payload(models.Model):
+    """The raw bytes of a reference at one moment, stored once under their SHA-256; never changed."""
+
+    payload_hash = models.CharField(max_length=64, primary_key=True)
+    size_bytes = models.BigIntegerField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        triggers = [pgtrigger.Protect(name="payload_never_changes", operation=pgtrigger.Update)]
+        constraints = [
+            CheckConstraint(condition=Q(payload_hash__regex=r"^[0-9a-f]{64}$"), name="payload_hash_is_sha256"),
+            CheckConstraint(condition=Q(size_bytes__gte=0), name="payload_size_is_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return self.payload_hash
+
+
+class Reference(models.Model):
+    """One item of a source. `seen_*` moves when sync stores its bytes, `applied_*` only when its batch is applied."""
+
+    id = models.UUIDField(primary_key=True)
+    source = models.ForeignKey(Source, models.PROTECT, related_name="references")
+    external_id = models.TextField()
+    media_type = models.CharField(max_length=100, blank=True)
+    seen_signature = models.CharField(max_length=200)
+    seen_payload = models.ForeignKey(Payload, models.PROTECT, null=True, blank=True, related_name="+")
+    seen_at = models.DateTimeField(db_default=Now())
+    applied_payload = models.ForeignKey(Payload, models.PROTECT, null=True, blank=True, related_name="+")
+    applied_content_hash = models.CharField(max_length=64, blank=True)
+    applied_at = models.DateTimeField(null=True, blank=True)
+    gone_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(
+        max_length=40, choices=Reason, blank=True, help_text="Why sync stored no bytes for what it saw."
+    )
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["source", "external_id"], name="one_reference_per_item")]
+        indexes = [Index(fields=["source"], condition=~Q(gone_at=None), name="reference_gone")]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class HandoffQuerySet(models.QuerySet["Handoff"]):
+    def waiting(self) -> Self:
+        return self.filter(status__in=WAITING)
+
+
+class HandoffStatus(models.TextChoices):
+    PENDING = "pending"
+    HELD = "held"
+    QUEUED = "queued"
+    INGESTING = "ingesting"
+    INGESTED = "ingested"
+    SKIPPED = "skipped"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+    CANCELLED = "cancelled"
+
+
+class Handoff(models.Model):
+    """The durable request to ingest one payload of one reference. Its status changes only through HANDOFF.move."""
+
+    reference = models.ForeignKey(Reference, models.PROTECT, related_name="handoffs")
+    payload = models.ForeignKey(Payload, models.PROTECT, related_name="handoffs")
+    source = models.ForeignKey(Source, models.PROTECT, related_name="handoffs")
+    size_bytes = models.BigIntegerField()
+    priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    status = models.CharField(max_length=20, choices=HandoffStatus, default=HandoffStatus.PENDING)
+    reason = models.CharField(max_length=40, choices=Reason, default=Reason.NEW)
+    opened = models.PositiveIntegerField(default=1, help_text="How often it was opened: a payload can come back.")
+    since = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = HandoffQuerySet.as_manager()
+
+    class Meta:
+        triggers = [HANDOFF.guard()]
+        constraints = [
+            HANDOFF.known(),
+            UniqueConstraint(fields=["reference", "payload"], name="one_handoff_per_reference_and_payload"),
+            UniqueConstraint(
+                fields=["reference"], condition=Q(status__in=sorted(WAITING)), name="one_waiting_handoff_per_reference"
+            ),
+            UniqueConstraint(
+                fields=["reference"], condition=Q(status__in=sorted(RUNNING)), name="one_running_handoff_per_reference"
+            ),
+        ]
+        indexes = [
+            Index(F("source"), F("priority"), F("id"), condition=Q(status="pending"), name="handoff_ready"),
+            Index(fields=["status", "reason"], name="handoff_by_outcome"),
+        ]
+
+    def __str__(self) -> str:
+        return f"handoff {self.pk}"

@@ -1,0 +1,25 @@
+"""Which adapter serves which port. Chosen by name in settings, imported on first use, built once per process."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+EMBEDDINGS: Mapping[str, str] = {
+    "hashing": "ingestion.adapters.embeddings.hashing.Hashing",
+    "wordllama": "ingestion.adapters.embeddings.wordllama.WordLlama",
+}
+EXTRACTORS: Mapping[str, str] = {
+    "spacy_rules": "ingestion.adapters.extractor.spacy_rules.SpacyRules",
+}
+
+
+def load(table: Mapping[str, str], name: str, **options: Any) -> Any:
+    """Return the adapter `name` of `table`; the same one for equal options. Raises KeyError for an unknown name."""
+    return _build(table[name], **options)
+
+
+@cache
+def _build(path: str, **options: Any) -> Any:
+    return import_string(path)(**options)

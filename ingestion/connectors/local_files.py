@@ -1,0 +1,130 @@
+"""local_files: the files below one folder."""
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from fnmatch import translate
+from pathlib import Path
+
+from ingestion.ports import Listed, ScopeComplete, Unlisted
+from ledger.failures import Auth, Gone, Malformed, Transient
+from ledger.reasons import Reason
+
+VERSION_CONTROL = frozenset({b".git", b".hg", b".svn", b".bzr", b"CVS", b"_darcs"})
+# Bytes that are no UTF-8, and the percent sign itself, are written %XX: every name has one spelling, and back.
+ESCAPED = re.compile(r"%([0-9A-F]{2})")
+
+
+class LocalFiles:
+    """Lists and reads the files below `root`. Follows no link out of it, and no link to a folder.
+
+    `include` and `exclude` are shell patterns over the path below the root, or over the name alone when they have no
+    slash. Hidden entries are passed over unless `hidden` is true, version control folders always.
+    """
+
+    kind = "local_files"
+
+    def __init__(
+        self, root: str, *, include: Sequence[str] = (), exclude: Sequence[str] = (), hidden: bool = False
+    ) -> None:
+        self.root = os.fsencode(Path(root).expanduser().absolute())
+        self.include, self.exclude = _patterns(include), _patterns(exclude)
+        self.hidden = hidden
+
+    def list(self) -> Iterator[Listed | Unlisted | ScopeComplete]:
+        if not Path(os.fsdecode(self.root)).is_dir():
+            raise Gone(Reason.VANISHED, "the source's folder is not there")
+        count = 0
+        unseen: list[str] = []
+        folders = [b""]
+        while folders:
+            folder = folders.pop()
+            try:
+                with os.scandir(os.path.join(self.root, folder)) as entries:  # noqa: PTH118  bytes, which Path refuses
+                    found = sorted(entries, key=lambda entry: entry.name)
+            except OSError as exc:
+                if not folder:
+                    raise _failure(exc) from exc
+                unseen.append(escape(folder) + "/")
+                yield Unlisted(escape(folder) + "/", _failure(exc).reason)
+                continue
+            for entry in found:
+                path = folder + b"/" + entry.name if folder else entry.name
+                if not self.hidden and entry.name.startswith(b"."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name not in VERSION_CONTROL and not _matches(self.exclude, escape(path)):
+                        folders.append(path)
+                elif self._wanted(escape(path)) and (item := self._look(entry, path)):
+                    count += isinstance(item, Listed)
+                    yield item
+        yield ScopeComplete(count, tuple(unseen))
+
+    def read(self, external_id: str, *, limit_bytes: int) -> bytes:
+        path = os.path.join(self.root, unescape(external_id))  # noqa: PTH118  bytes, which Path refuses
+        if not self._inside(path):
+            raise Auth(Reason.UNREADABLE, "outside the source's folder")
+        try:
+            # a pipe that took the file's place would block for ever
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(descriptor, "rb") as file:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise Malformed(Reason.NOT_A_FILE)
+                data = file.read(limit_bytes + 1)
+        except OSError as exc:
+            raise _failure(exc) from exc
+        if len(data) > limit_bytes:
+            raise Malformed(Reason.TOO_LARGE)
+        return data
+
+    def _look(self, entry: "os.DirEntry[bytes]", path: bytes) -> Listed | Unlisted | None:
+        """Describe the entry; None for one that vanished, or a link to a folder below the root."""
+        try:
+            if entry.is_symlink() and not self._inside(entry.path):
+                return Unlisted(escape(path), Reason.NOT_A_FILE)
+            seen = entry.stat()
+        except FileNotFoundError:
+            return Unlisted(escape(path), Reason.NOT_A_FILE) if entry.is_symlink() else None
+        except OSError as exc:
+            return Unlisted(escape(path), _failure(exc).reason)
+        if stat.S_ISDIR(seen.st_mode):
+            return None
+        if not stat.S_ISREG(seen.st_mode):
+            return Unlisted(escape(path), Reason.NOT_A_FILE)
+        return Listed(escape(path), f"{seen.st_size}:{seen.st_mtime_ns}:{seen.st_ino}", seen.st_size)
+
+    def _inside(self, path: bytes) -> bool:
+        real, root = os.path.realpath(path), os.path.realpath(self.root)
+        return real == root or real.startswith(root.rstrip(b"/") + b"/")
+
+    def _wanted(self, path: str) -> bool:
+        return not _matches(self.exclude, path) and (not self.include or _matches(self.include, path))
+
+
+def escape(path: bytes) -> str:
+    """The path as text that PostgreSQL takes, reversibly, whatever bytes the name has."""
+    text = path.replace(b"%", b"%25").decode("utf-8", "surrogateescape")
+    return re.sub(r"[\udc80-\udcff]", lambda lone: f"%{ord(lone[0]) - 0xDC00:02X}", text)
+
+
+def unescape(external_id: str) -> bytes:
+    restored = ESCAPED.sub(lambda hit: chr(0xDC00 + int(hit[1], 16)) if int(hit[1], 16) > 0x7F else "%", external_id)  # noqa: PLR2004
+    return restored.encode("utf-8", "surrogateescape")
+
+
+def _patterns(patterns: Sequence[str]) -> list[tuple[bool, re.Pattern[str]]]:
+    return [("/" in pattern, re.compile(translate(pattern))) for pattern in patterns]
+
+
+def _matches(patterns: list[tuple[bool, re.Pattern[str]]], path: str) -> bool:
+    name = path.rpartition("/")[2]
+    return any(pattern.match(path if whole else name) for whole, pattern in patterns)
+
+
+def _failure(exc: OSError) -> Auth | Gone | Transient:
+    if isinstance(exc, FileNotFoundError | NotADirectoryError):
+        return Gone(Reason.VANISHED)
+    if isinstance(exc, PermissionError):
+        return Auth(Reason.UNREADABLE)
+    return Transient(Reason.IO_ERROR, os.strerror(exc.errno or 0))

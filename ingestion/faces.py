@@ -1,0 +1,68 @@
+"""What an ingest looks like on a terminal: a bar per stage while it runs, a table of outcomes at its end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ingestion.ingesting import Report, Standing
+from ingestion.stages import ORDER
+from ingestion.sync import SyncReport
+from ledger.reasons import Reason
+
+
+class Faces:
+    def __init__(self, console: Console, bars: Progress) -> None:
+        self.console, self.bars = console, bars
+        self.list_bar = bars.add_task("list", total=None)
+        self.stage_bars = {name: bars.add_task(name, total=None) for name in ORDER}
+
+    def listing(self, report: SyncReport) -> None:
+        self.bars.update(self.list_bar, completed=report.listed)
+
+    def standing(self, seen: Standing) -> None:
+        self.bars.update(self.list_bar, total=self.bars.tasks[self.list_bar].completed)
+        for name, bar in self.stage_bars.items():
+            self.bars.update(bar, total=seen.runs, completed=seen.passed[name])
+
+    def tell(self, report: Report) -> None:
+        """Print the outcomes by reason code, and what else the operator should know."""
+        synced = report.sync
+        if not report.standing.runs and not synced.refused:
+            self.console.print(
+                f"Nothing changed: {synced.listed} items, {synced.gone} gone, {report.seconds:.1f} s, no model work."
+            )
+        else:
+            self.console.print(outcomes_table(report))
+            self.console.print(
+                f"{synced.listed} items, {synced.unchanged + synced.touched} unchanged, {synced.gone} gone; "
+                f"{report.model_calls} passages given to models; {report.seconds:.1f} s"
+            )
+        for reason, count in sorted(synced.skipped.items()):
+            self.console.print(f"passed over: {count} × {reason.value} ({reason.label})")
+        if synced.held:
+            self.console.print(
+                f"[bold]{synced.held} items are absent from the listing; nothing was retired.[/bold] If they are really "
+                "gone, run again with --accept-deletions."
+            )
+
+
+def outcomes_table(report: Report) -> Table:
+    table = Table(title="Outcomes by reason", title_justify="left")
+    table.add_column("reason")
+    table.add_column("items", justify="right")
+    table.add_column("meaning")
+    for reason, count in sorted(report.reasons.items(), key=lambda pair: (-pair[1], pair[0])):
+        table.add_row(reason, str(count), Reason(reason).label)
+    return table
+
+
+@contextmanager
+def reporting(*, quiet: bool) -> Iterator[Faces]:
+    """Show live progress during the block: on a terminal only, and never with `quiet`."""
+    console = Console(quiet=quiet, stderr=False)
+    columns = (TextColumn("{task.description:>7}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bars:
+        yield Faces(console, bars)

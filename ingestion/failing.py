@@ -1,0 +1,89 @@
+"""Take failed runs off their flight: to the next attempt, to quarantine, or to their end, as the policy says."""
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+
+from handoffs.lifecycles import HANDOFF
+from handoffs.models import Handoff
+from ingestion.backoff import delay
+from ingestion.lifecycles import RUN
+from ingestion.models import IngestRun, Quarantine
+from ingestion.outcomes import Failed
+from ingestion.policies import POLICIES
+from ledger.failures import RateLimited
+from ledger.lifecycle import FromNow, Step, take
+from ledger.reasons import Reason
+
+ENDS = ("failed", "quarantined")
+
+
+def fail(failures: Sequence[Failed], *, stage: str, by: str) -> None:
+    """Move each failed run as its failure's policy says, its handoff with it. Needs a transaction and their locks."""
+    if not failures:
+        return
+    groups: dict[str, list[Failed]] = defaultdict(list)
+    for failed in failures:
+        groups[verdict(failed)].append(failed)
+    steps = [_run_step(to, group, by=by) for to, group in sorted(groups.items())]
+    ended = [failed for to in ENDS for failed in groups[to]]
+    if ended:
+        steps.append(
+            HANDOFF.step(
+                Handoff.objects.filter(pk__in=[failed.item.handoff_id for failed in ended]),
+                was={"ingesting"},
+                to="failed",
+                reason={failed.item.handoff_id: failed.failure.reason for failed in ended},
+                by=by,
+            )
+        )
+    take(*steps)
+    Quarantine.objects.bulk_create(
+        [
+            Quarantine(
+                run_id=failed.item.run_id, stage=stage, failure=failed.failure.kind, traceback=failed.traceback
+            )
+            for failed in groups["quarantined"]
+        ],
+        update_conflicts=True,
+        unique_fields=["run"],
+        update_fields=["stage", "failure", "traceback"],
+    )
+
+
+def verdict(failed: Failed) -> str:
+    """The status that the failed run gets."""
+    policy = POLICIES[failed.failure.kind]
+    return "retry_wait" if failed.item.attempts + 1 < policy.attempts else policy.finally_
+
+
+def _run_step(to: str, group: Sequence[Failed], *, by: str) -> Step:
+    reasons: dict[int, Reason] = {failed.item.run_id: failed.failure.reason for failed in group}
+    changes = {
+        "failure": {failed.item.run_id: failed.failure.kind for failed in group},
+        "detail": {failed.item.run_id: failed.failure.detail for failed in group},
+        "attempts": {failed.item.run_id: failed.item.attempts + _spent(failed) for failed in group},
+    }
+    if to == "retry_wait":
+        changes |= {"next_attempt_at": {failed.item.run_id: FromNow(_delay_s(failed)) for failed in group}}
+    runs = IngestRun.objects.filter(pk__in=list(reasons))
+    return RUN.step(runs, was={"running"}, to=to, reason=reasons, by=by, **changes)
+
+
+def _spent(failed: Failed) -> int:
+    """The remote side's rate limit is not the run's fault."""
+    return 0 if isinstance(failed.failure, RateLimited) else 1
+
+
+def _delay_s(failed: Failed) -> float:
+    if isinstance(failed.failure, RateLimited):
+        return failed.failure.retry_after.total_seconds()
+    policy = POLICIES[failed.failure.kind]
+    wait = delay(
+        failed.item.attempts + 1,
+        base=policy.base,
+        factor=policy.factor,
+        cap=policy.cap,
+        chance=random.random(),  # noqa: S311  jitter, not a secret
+    )
+    return wait.total_seconds()

@@ -1,0 +1,154 @@
+"""Ingest a source from its listing to its runs' ends: what `manage.py ingest` and the demo do."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+from handoffs.models import Reflection, Source
+from ingestion import dispatch, recovery
+from ingestion.stages import ORDER
+from ingestion.sync import SyncReport, sync
+from ledger import statements
+
+POLL_S = 0.1
+SWEEP_S = 1.0
+MODEL_STAGES = ("embed", "entity", "fact")
+
+# Where the runs of this ingest stand: those made since it began, and those that were on their way then.
+STANDING = """
+SELECT status, stage, reason, count(*) FROM ingestion_ingestrun
+WHERE source_id = %(source)s AND (id > %(after)s OR id = ANY(%(already)s)) GROUP BY 1, 2, 3
+"""
+OPEN = """
+SELECT (SELECT count(*) FROM handoffs_handoff WHERE source_id = %(source)s AND status IN ('pending', 'queued', 'ingesting')),
+       (SELECT count(*) FROM patches_uncarriedbatch u JOIN patches_patchbatch b ON b.id = u.batch_id
+        WHERE b.source_id = %(source)s)
+"""
+MODEL_CALLS = """
+SELECT coalesce(sum((o.data ->> 'new')::int), 0) FROM ingestion_stageoutput o JOIN ingestion_ingestrun r ON r.id = o.run_id
+WHERE r.source_id = %(source)s AND (r.id > %(after)s OR r.id = ANY(%(already)s)) AND o.stage = ANY(%(stages)s)
+"""
+UNDER_WAY = """
+SELECT coalesce((SELECT max(id) FROM ingestion_ingestrun), 0),
+       ARRAY(SELECT id FROM ingestion_ingestrun WHERE source_id = %s
+             AND status IN ('pending', 'running', 'retry_wait', 'in_review'))
+"""
+
+
+@dataclass
+class Standing:
+    """How many runs have each stage behind them, how many there are, and how they ended."""
+
+    runs: int = 0
+    waiting_handoffs: int = 0
+    passed: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an ingest did. `failed` counts what ended without its knowledge in the store for a fault of its own."""
+
+    sync: SyncReport
+    standing: Standing
+    model_calls: int
+    seconds: float
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        return self.standing.outcomes + Counter({"failed": self.sync.refused.total()})
+
+    @property
+    def reasons(self) -> Counter[str]:
+        return self.standing.reasons + Counter({reason.value: n for reason, n in self.sync.refused.items()})
+
+    @property
+    def failed(self) -> int:
+        return self.outcomes["failed"] + self.outcomes["quarantined"]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "items": self.sync.listed,
+            "unchanged": self.sync.unchanged + self.sync.touched,
+            "new": self.sync.new,
+            "reopened": self.sync.reopened,
+            "gone": self.sync.gone,
+            "deletions_held": self.sync.held,
+            "skipped": {reason.value: n for reason, n in sorted(self.sync.skipped.items())},
+            "outcomes": dict(sorted(self.outcomes.items())),
+            "reasons": dict(sorted(self.reasons.items())),
+            "model_calls": self.model_calls,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def register(reflection: str, kind: str, name: str, options: Mapping[str, Any]) -> Source:
+    """Return the source of this name, made or brought up to these options; its reflection is made if it is new."""
+    owner, _ = Reflection.objects.get_or_create(name=reflection)
+    source, made = Source.objects.get_or_create(
+        reflection=owner, name=name, defaults={"kind": kind, "options": dict(options)}
+    )
+    if not made and (source.kind != kind or source.options != dict(options)):
+        source.kind, source.options = kind, dict(options)
+        source.save(update_fields=["kind", "options"])
+    return source
+
+
+def ingest(
+    source: Source,
+    *,
+    accept_deletions: bool = False,
+    listing: Callable[[SyncReport], None] = lambda _: None,
+    standing: Callable[[Standing], None] = lambda _: None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Report:
+    """Sync the source, then dispatch and sweep until each of its handoffs has ended; `meanwhile` is called in between.
+
+    A dispatcher of its own may run at the same time: one process at a time decides. Stopped half-way it loses nothing.
+    """
+    began = time.monotonic()
+    [(after, already)] = statements.rows(UNDER_WAY, [source.pk])
+    which = {"source": source.pk, "after": after, "already": already}
+
+    def listed(report: SyncReport) -> None:
+        dispatch.tick()  # the workers need not wait for the listing to end
+        listing(report)
+
+    synced = sync(source, accept_deletions=accept_deletions, progress=listed)
+    swept = 0.0
+    while True:
+        if time.monotonic() - swept >= SWEEP_S:
+            recovery.sweep()
+            swept = time.monotonic()
+        dispatch.tick()
+        seen = look(which)
+        standing(seen)
+        [(handoffs, uncarried)] = statements.rows(OPEN, which)
+        if not handoffs and not uncarried:
+            break
+        if not handoffs:
+            swept = 0.0
+        meanwhile()
+        time.sleep(POLL_S)
+    [(calls,)] = statements.rows(MODEL_CALLS, {**which, "stages": list(MODEL_STAGES)})
+    return Report(synced, seen, calls, time.monotonic() - began)
+
+
+def look(which: Mapping[str, Any]) -> Standing:
+    """Count where the runs stand."""
+    seen = Standing()
+    for status, stage, reason, count in statements.rows(STANDING, dict(which)):
+        seen.runs += count
+        ended = status not in ("pending", "running", "retry_wait", "in_review")
+        for name in ORDER if ended else ORDER[: ORDER.index(stage)]:
+            seen.passed[name] += count
+        if ended:
+            seen.outcomes[status] += count
+            seen.reasons[reason] += count
+    return seen
+
+

@@ -1,0 +1,185 @@
+"""How it gets done: runs, the flights they go in, what each stage left behind, and results shared by all runs."""
+
+from typing import Self
+
+import pgtrigger
+from django.db import models
+from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
+from django.db.models.functions import Now
+from pgvector.django import VectorField
+
+from handoffs.models import Handoff, Priority, Reflection, Source
+from ingestion.lifecycles import ACTIVE, DUE, FLIGHT, RUN
+from ledger.reasons import Reason
+from patches.models import PatchBatch
+
+
+class Stage(models.TextChoices):
+    FETCH = "fetch"
+    CHUNK = "chunk"
+    EMBED = "embed"
+    ENTITY = "entity"
+    FACT = "fact"
+    EVAL = "eval"
+    APPLY = "apply"
+
+
+class RunStatus(models.TextChoices):
+    PENDING = "pending"
+    RUNNING = "running"
+    RETRY_WAIT = "retry_wait"
+    IN_REVIEW = "in_review"
+    QUARANTINED = "quarantined"
+    COMPLETED = "completed"
+    EVAL_REJECTED = "eval_rejected"
+    FAILED = "failed"
+    DUPLICATE_SKIPPED = "duplicate_skipped"
+    CANCELLED = "cancelled"
+
+
+class FlightStatus(models.TextChoices):
+    OPEN = "open"
+    LANDED = "landed"
+    LOST = "lost"
+
+
+class Flight(models.Model):
+    """Runs of one source that go through the stages together, under one lease.
+
+    `worker` is empty while no stage is at work. Boarding sets it and raises `fence`; whoever writes for a stage first
+    locks this row and compares the fence, so a worker that lost its lease writes nothing.
+    """
+
+    source = models.ForeignKey(Source, models.PROTECT, related_name="flights")
+    status = models.CharField(max_length=20, choices=FlightStatus, default=FlightStatus.OPEN)
+    reason = models.CharField(max_length=40, choices=Reason, default=Reason.ADMITTED)
+    stage = models.CharField(max_length=10, choices=Stage)
+    fence = models.PositiveIntegerField(default=0)
+    worker = models.CharField(max_length=80, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    runs_aboard = models.PositiveIntegerField(help_text="How many runs it set out with.")
+    size_bytes = models.BigIntegerField()
+    since = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        triggers = [FLIGHT.guard()]
+        constraints = [
+            FLIGHT.known(),
+            CheckConstraint(condition=Q(status="open") ^ Q(lease_until=None), name="open_flight_has_a_lease"),
+        ]
+        indexes = [Index(fields=["lease_until"], condition=Q(status="open"), name="flight_open")]
+
+    def __str__(self) -> str:
+        return f"flight {self.pk}"
+
+
+class IngestRunQuerySet(models.QuerySet["IngestRun"]):
+    def aboard(self, flight_id: int) -> Self:
+        """The runs that are still in the flight; one that was taken off has another flight or none."""
+        return self.filter(flight_id=flight_id, status=RunStatus.RUNNING)
+
+
+class IngestRun(models.Model):
+    """One execution of a handoff. Its status changes only through RUN.move; the row is never deleted."""
+
+    handoff = models.ForeignKey(Handoff, models.PROTECT, related_name="runs")
+    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="+")
+    source = models.ForeignKey(Source, models.PROTECT, related_name="runs")
+    idempotency_key = models.CharField(max_length=120, unique=True)
+    priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    status = models.CharField(max_length=20, choices=RunStatus, default=RunStatus.PENDING)
+    reason = models.CharField(max_length=40, choices=Reason, default=Reason.ADMITTED)
+    stage = models.CharField(max_length=10, choices=Stage, default=Stage.FETCH, help_text="The stage it stands before.")
+    flight = models.ForeignKey(Flight, models.PROTECT, null=True, blank=True, related_name="runs")
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    content_hash = models.CharField(max_length=64, null=True, blank=True, help_text="Set when it claims its content.")
+    waits_for = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
+    duplicate_of = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="duplicates")
+    batch = models.ForeignKey(PatchBatch, models.PROTECT, null=True, blank=True, related_name="runs")
+    attempts = models.PositiveIntegerField(default=0, help_text="Times that it failed by itself.")
+    deliveries = models.PositiveIntegerField(default=0, help_text="Times that it was put on a flight.")
+    crashes = models.PositiveIntegerField(default=0, help_text="Times that a worker died with it aboard.")
+    failure = models.CharField(max_length=20, blank=True, help_text="The class of its last failure.")
+    detail = models.TextField(blank=True, help_text="What an operator may know of its last failure.")
+    since = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = IngestRunQuerySet.as_manager()
+
+    class Meta:
+        triggers = [RUN.guard(), pgtrigger.Protect(name="run_never_deleted", operation=pgtrigger.Delete)]
+        constraints = [
+            RUN.known(),
+            UniqueConstraint(
+                fields=["handoff"], condition=Q(status__in=sorted(ACTIVE)), name="one_active_run_per_handoff"
+            ),
+            UniqueConstraint(
+                fields=["reflection", "source", "content_hash"],
+                condition=Q(status__in=sorted(ACTIVE)) & Q(content_hash__isnull=False),
+                name="one_active_run_per_content",
+            ),
+            CheckConstraint(
+                condition=Q(status__in=sorted(DUE)) ^ Q(next_attempt_at=None), name="due_time_while_it_waits"
+            ),
+            CheckConstraint(condition=~Q(status="running") | Q(flight__isnull=False), name="running_run_has_a_flight"),
+            CheckConstraint(
+                condition=~Q(status="duplicate_skipped") | Q(duplicate_of__isnull=False), name="duplicate_names_its_run"
+            ),
+        ]
+        indexes = [
+            Index(F("source"), F("next_attempt_at"), condition=Q(status__in=sorted(DUE)), name="run_due"),
+            Index(fields=["flight"], condition=Q(status="running"), name="run_aboard"),
+            Index(fields=["status", "-id"], name="run_by_status"),
+        ]
+
+    def __str__(self) -> str:
+        return f"run {self.pk}"
+
+
+class StageOutput(models.Model):
+    """What a finished stage left for the later ones; resuming starts after the last one."""
+
+    run = models.ForeignKey(IngestRun, models.PROTECT, related_name="outputs")
+    stage = models.CharField(max_length=10, choices=Stage)
+    recipe = models.CharField(max_length=120)
+    data = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["run", "stage"], name="one_output_per_run_and_stage")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.stage}"
+
+
+class Memo(models.Model):
+    """The result of an expensive step for one passage, keyed by what went in; shared by all runs."""
+
+    stage = models.CharField(max_length=10, choices=Stage)
+    recipe = models.CharField(max_length=120)
+    text_hash = models.CharField(max_length=64)
+    vector = VectorField(null=True, blank=True)
+    data = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["text_hash", "stage", "recipe"], name="one_memo_per_input")]
+
+    def __str__(self) -> str:
+        return f"{self.stage} {self.text_hash}"
+
+
+class Quarantine(models.Model):
+    """Why a run waits for a person: the failure that its policy would not retry again."""
+
+    run = models.OneToOneField(IngestRun, models.PROTECT, related_name="quarantine")
+    stage = models.CharField(max_length=10, choices=Stage)
+    failure = models.CharField(max_length=20)
+    traceback = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "quarantine"
+
+    def __str__(self) -> str:
+        return f"{self.run_id}: {self.failure}"

@@ -1,0 +1,71 @@
+"""What the stages pass along, and what a stage can say of an item."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from ledger.failures import Failure
+
+
+@dataclass(frozen=True)
+class Document:
+    """A payload after decoding: normalised text (NFC, newlines \\n, no NUL) that all offsets count in, in characters."""
+
+    text: str
+    media_type: str
+    title: str
+    markdown: bool = False  # headings, lists and code fences mean something
+    dated: str | None = None  # the document's own date, as precise as it states: "2019", "2019-05" or "2019-05-02"
+    encoding: str = ""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One run aboard, with what the earlier stages left for it.
+
+    `outputs` by stage; `memos` by stage, then by text hash, of the passages that have one; `proposal` once it has a batch.
+    """
+
+    run_id: int
+    handoff_id: int
+    reference_id: UUID
+    external_id: str
+    media_type: str
+    payload_hash: str
+    size_bytes: int
+    attempts: int = 0
+    content_hash: str = ""
+    batch_id: int | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    memos: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    proposal: "Proposal | None" = None
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A batch as it was proposed: patches as (op, payload) by number, and which of them the gate rejected."""
+
+    digest: str
+    patches: tuple[tuple[str, Mapping[str, Any]], ...]
+    rejected: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Done:
+    """The stage is done with the item. `memos` are new results by text hash, to be shared with every later run."""
+
+    item: Item
+    output: Mapping[str, Any] = field(default_factory=dict)
+    memos: Mapping[str, Any] = field(default_factory=dict)
+    result: Any = None  # what the stage hands to its settlement alone: a draft, a judgement
+
+
+@dataclass(frozen=True)
+class Failed:
+    item: Item
+    failure: Failure
+    traceback: str = ""
+
+
+Outcome = Done | Failed

@@ -1,0 +1,86 @@
+"""Move runs on to their next stage, with what the finished one left for them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ingestion.outcomes import Done
+from ledger import statements
+
+# Outputs and memos are written with the move, so a run never stands before a stage whose inputs are missing.
+ONWARD = """
+WITH given AS (
+  SELECT * FROM unnest(%(runs)s::bigint[], %(to)s::text[], %(hashes)s::text[], %(batches)s::bigint[], %(data)s::jsonb[])
+    AS g(id, stage, content_hash, batch_id, data)
+),
+left_behind AS (
+  INSERT INTO ingestion_stageoutput (run_id, stage, recipe, data)
+  SELECT id, %(stage)s, %(recipe)s, data FROM given
+  ON CONFLICT (run_id, stage) DO UPDATE SET recipe = EXCLUDED.recipe, data = EXCLUDED.data
+)
+UPDATE ingestion_ingestrun r
+SET stage = given.stage, content_hash = coalesce(given.content_hash, r.content_hash),
+    batch_id = coalesce(given.batch_id, r.batch_id)
+FROM given WHERE r.id = given.id
+"""
+MEMOS = """
+INSERT INTO ingestion_memo (stage, recipe, text_hash, data, vector)
+SELECT %(stage)s, %(recipe)s, text_hash, data, vector
+FROM unnest(%(hashes)s::text[], %(data)s::jsonb[], %(vectors)s::vector[]) AS m(text_hash, data, vector)
+ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True)
+class Onward:
+    """A run that goes on: to which stage, and what the run's row learns."""
+
+    done: Done
+    to: str
+    content_hash: str | None = None
+    batch_id: int | None = None
+
+
+def move_on(going: Sequence[Onward], *, stage: str, recipe: str) -> None:
+    """Store the outputs and new memos, and set each run before its next stage. Needs their locks."""
+    if not going:
+        return
+    statements.run(
+        ONWARD,
+        {
+            "stage": stage,
+            "recipe": recipe,
+            "runs": [onward.done.item.run_id for onward in going],
+            "to": [onward.to for onward in going],
+            "hashes": [onward.content_hash for onward in going],
+            "batches": [onward.batch_id for onward in going],
+            "data": [json.dumps(onward.done.output) for onward in going],
+        },
+    )
+    remember({k: v for onward in going for k, v in onward.done.memos.items()}, stage=stage, recipe=recipe)
+
+
+def remember(memos: dict[str, Any], *, stage: str, recipe: str) -> None:
+    """Keep new results for every later run with the same text, in the order of their hashes."""
+    if not memos:
+        return
+    hashes = sorted(memos)
+    are_vectors = isinstance(memos[hashes[0]], np.ndarray)
+    statements.run(
+        MEMOS,
+        {
+            "stage": stage,
+            "recipe": recipe,
+            "hashes": hashes,
+            "data": [None if are_vectors else json.dumps(memos[text_hash]) for text_hash in hashes],
+            "vectors": [_vector(memos[text_hash]) if are_vectors else None for text_hash in hashes],
+        },
+    )
+
+
+def _vector(vector: Any) -> str:
+    # eight digits: what a float32 needs to come back as itself is nine, the last of which no distance shows
+    return "[" + ",".join(map("%.8g".__mod__, vector.tolist())) + "]"

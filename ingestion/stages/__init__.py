@@ -1,0 +1,68 @@
+"""The stages, in order. Each is a small class: items in, outcomes out; no lease, transaction, retry or ORM in it."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Protocol
+
+from django.conf import settings
+
+from ingestion.adapters import EMBEDDINGS, EXTRACTORS, load
+from ingestion.models import Stage
+from ingestion.outcomes import Item, Outcome
+from ingestion.stages.apply import Apply
+from ingestion.stages.chunk import Chunk
+from ingestion.stages.embed import Embed
+from ingestion.stages.entity import Entities
+from ingestion.stages.evaluate import Evaluate
+from ingestion.stages.fact import Facts
+from ingestion.stages.fetch import Fetch
+
+
+ORDER: tuple[str, ...] = tuple(Stage.values)
+
+
+class StageWork(Protocol):
+    """What a flight asks of a stage. `needs` are the stages whose outputs it reads, `memos` those whose memos."""
+
+    name: str
+    recipe: str
+    needs: tuple[str, ...]
+    memos: tuple[str, ...]
+
+    def process(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Yield one outcome per item. A Failure that it raises is of all items; anything else that it raises is a bug."""
+        ...
+
+
+@cache
+def table() -> Mapping[str, StageWork]:
+    """Every stage by name, in the order of the chain, with the adapters that the settings name."""
+    extractor = load(EXTRACTORS, settings.EXTRACTOR)
+    stages: list[StageWork] = [
+        Fetch(),
+        Chunk(),
+        Embed(load(EMBEDDINGS, settings.EMBEDDINGS)),
+        Entities(extractor),
+        Facts(extractor),
+        Evaluate(),
+        Apply(),
+    ]
+    return {stage.name: stage for stage in stages}
+
+
+def recipes() -> dict[str, str]:
+    return {name: stage.recipe for name, stage in table().items()}
+
+
+@cache
+def pipeline_recipe() -> str:
+    """SHA-256 over every stage's recipe: a changed model, splitter or rule is a changed pipeline."""
+    return hashlib.sha256("\n".join(f"{name}={recipe}" for name, recipe in recipes().items()).encode()).hexdigest()
+
+
+def warm() -> None:
+    """Load every model, so that processes forked afterwards share them."""
+    for stage in table().values():
+        if hasattr(stage, "warm"):
+            stage.warm()

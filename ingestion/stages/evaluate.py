@@ -1,0 +1,29 @@
+"""eval: the gate's judgement on each proposed batch."""
+
+from collections.abc import Iterator, Sequence
+
+from ingestion.outcomes import Done, Item, Outcome
+from patches.judge import POLICY, judge
+from patches.predicates import registry
+from patches.checks import Judged
+
+
+class Evaluate:
+    """Runs every check on every batch; what it finds becomes a verdict."""
+
+    name = "eval"
+    recipe = POLICY
+    needs = ("fetch", "proposal")
+    memos = ()
+
+    def process(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        predicates = registry()
+        for item in items:
+            assert item.proposal is not None and item.batch_id is not None  # noqa: S101,PT018
+            judged = Judged(item.proposal.digest, item.outputs["fetch"]["text"], item.proposal.patches, predicates)
+            judgement = judge(item.batch_id, judged)
+            yield Done(
+                item,
+                {"decision": judgement.decision, "rejected": list(judgement.rejected)},
+                result=judgement,
+            )

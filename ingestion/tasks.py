@@ -1,0 +1,40 @@
+"""One door a stage, so that Flower shows the stages by name. What happens behind it is flights.advance's."""
+
+from celery import shared_task
+
+from ingestion.workers import take_on
+
+
+@shared_task(name="ingestion.fetch")
+def fetch(flight_id: int) -> None:
+    take_on(flight_id, "fetch")
+
+
+@shared_task(name="ingestion.chunk")
+def chunk(flight_id: int) -> None:
+    take_on(flight_id, "chunk")
+
+
+@shared_task(name="ingestion.embed")
+def embed(flight_id: int) -> None:
+    take_on(flight_id, "embed")
+
+
+@shared_task(name="ingestion.entity")
+def entity(flight_id: int) -> None:
+    take_on(flight_id, "entity")
+
+
+@shared_task(name="ingestion.fact")
+def fact(flight_id: int) -> None:
+    take_on(flight_id, "fact")
+
+
+@shared_task(name="ingestion.eval")
+def eval_(flight_id: int) -> None:
+    take_on(flight_id, "eval")
+
+
+@shared_task(name="ingestion.apply")
+def apply(flight_id: int) -> None:
+    take_on(flight_id, "apply")

@@ -1,0 +1,173 @@
+"""Apply approved batches: what they say becomes live, what no reference says any more stops being so."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from ledger import statements
+from ledger.lifecycle import take
+from ledger.reasons import Reason
+from patches.carriers import carry
+from patches.lifecycles import BATCH
+from patches.models import Carrier, Patch, PatchBatch, UncarriedBatch
+from patches.names import entity_id, slot_of
+from patches.predicates import registry
+from patches.slots import revise
+from patches.sql import statement
+from patches.timeline import instants
+
+VALUES = ("text", "date")  # objects of these types are plain values, not entities
+APPLY_LOCK = 7_304_512
+
+
+@dataclass(frozen=True)
+class Content:
+    """An approved batch, with what it needs to become live: its patches less the rejected ones, and its passages.
+
+    `carriers` are (reference, payload hash); `passages` are (n, start, end, text, text hash, vector as PostgreSQL reads it).
+    """
+
+    batch_id: int
+    content_hash: str
+    carriers: Sequence[tuple[UUID, str]]
+    patches: Sequence[tuple[int, str, Mapping[str, Any]]]
+    passages: Sequence[tuple[int, int, int, str, str, str]]
+
+
+def lock(reflection_id: int) -> None:
+    """Wait until no other transaction changes what the reflection holds. Take it first, before any row."""
+    statements.rows("SELECT pg_advisory_xact_lock(%s, %s)", [APPLY_LOCK, reflection_id])
+
+
+def apply(reflection_id: int, contents: Sequence[Content], *, by: str) -> list[int]:
+    """Make the batches live in one apply number; return the ids applied.
+
+    A batch that was superseded comes back as it was. Needs the reflection's lock and a transaction. A constant number
+    of statements, whatever the number of batches.
+    """
+    if not contents:
+        return []
+    wanted = PatchBatch.objects.filter(pk__in=[content.batch_id for content in contents])
+    fresh, revived = take(
+        BATCH.step(wanted, was={"approved"}, to="applied", reason=Reason.APPLIED, by=by),
+        BATCH.step(wanted.all(), was={"superseded"}, to="applied", reason=Reason.APPLIED, by=by),
+    )
+    moving = {*fresh, *revived}
+    new = [content for content in contents if content.batch_id in set(fresh)]
+    entities, assertions = _knowledge(reflection_id, new)
+    [(seq, slots)] = statements.rows(
+        statement("put"),
+        {
+            "reflection": reflection_id,
+            "passages": json.dumps([_passage(content.batch_id, *p) for content in new for p in content.passages]),
+            "entities": json.dumps(entities, default=str),
+            "assertions": json.dumps(assertions, default=str),
+            "batches": sorted(moving),
+            "revived": revived,
+        },
+    )
+    touched = {assertion["slot"] for assertion in assertions} | set(slots)
+    left_behind = carry(
+        [
+            (reference, content.batch_id, content.content_hash, payload_hash)
+            for content in contents
+            if content.batch_id in moving
+            for reference, payload_hash in content.carriers
+        ]
+    )
+    if left_behind:
+        touched |= withdraw(PatchBatch.objects.filter(pk__in=left_behind), seq=seq, by=by)
+    revise(reflection_id, touched, seq=seq)
+    return sorted(moving)
+
+
+def withdraw(batches: QuerySet[PatchBatch], *, seq: int, by: str) -> set[UUID]:
+    """Supersede those of the batches that no live reference carries; return the slots that lost an assertion."""
+    # Lock first, look at the carriers in a later statement: whoever adds a carrier holds a share lock on the batch, and
+    # a lock wait does not refresh what a statement sees of other tables.
+    list(batches.order_by("pk").select_for_update().values_list("pk"))
+    uncarried = batches.filter(~Exists(Carrier.objects.filter(batch=OuterRef("pk"))))
+    ended = BATCH.move(uncarried, was={"applied"}, to="superseded", reason=Reason.NO_CARRIER, by=by)
+    if not ended:
+        return set()
+    return {slot for (slot,) in statements.rows(statement("withdraw"), {"seq": seq, "batches": ended})}
+
+
+def retire(reflection_id: int, batch_ids: Sequence[int], *, by: str) -> None:
+    """Withdraw those of the batches that no reference carries any more, in an apply number of its own.
+
+    Needs a transaction; takes the reflection's lock.
+    """
+    lock(reflection_id)
+    [(seq,)] = statements.rows(
+        "INSERT INTO patches_applytransaction (reflection_id) VALUES (%s) RETURNING seq", [reflection_id]
+    )
+    revise(reflection_id, withdraw(PatchBatch.objects.filter(pk__in=batch_ids), seq=seq, by=by), seq=seq)
+    UncarriedBatch.objects.filter(pk__in=batch_ids).delete()
+
+
+def _passage(batch_id: int, n: int, start: int, end: int, text: str, text_hash: str, vector: str) -> dict[str, Any]:
+    return {
+        "batch_id": batch_id,
+        "n": n,
+        "start": start,
+        "end": end,
+        "text": text,
+        "text_hash": text_hash,
+        "vector": vector,
+    }
+
+
+def _knowledge(reflection_id: int, contents: Sequence[Content]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The entities that the contents name, each once, and their assertions."""
+    entities: dict[UUID, dict[str, Any]] = {}
+    assertions = []
+    predicates = registry() if contents else {}
+
+    def entity(type_: str, key: str, name: str) -> UUID:
+        id_ = entity_id(reflection_id, type_, key)
+        entities.setdefault(id_, {"id": id_, "type": type_, "key": key, "name": name})
+        return id_
+
+    for content in contents:
+        for n, op, claim in content.patches:
+            if op != Patch.Op.ASSERT_FACT:
+                continue
+            subject = entity(claim["subject_type"], claim["subject_key"], claim["subject"])
+            is_value = claim["object_type"] in VALUES
+            many = predicates[claim["predicate"]].cardinality != "single"
+            assertions.append(
+                {
+                    "batch_id": content.batch_id,
+                    "n": n,
+                    "slot": slot_of(
+                        reflection_id, subject, claim["predicate"], claim["object_key"] if many else None
+                    ),
+                    "subject_id": subject,
+                    "predicate": claim["predicate"],
+                    "object_entity": None
+                    if is_value
+                    else entity(claim["object_type"], claim["object_key"], claim["object"]),
+                    "object_text": claim["object"],
+                    "object_key": claim["object_key"],
+                    "quote": claim["quote"],
+                    "start": claim["start"],
+                    "end": claim["end"],
+                    **_validity(claim),
+                }
+            )
+    return sorted(entities.values(), key=lambda row: str(row["id"])), assertions
+
+
+def _validity(claim: Mapping[str, Any]) -> dict[str, Any]:
+    """What the text states; else from the document's own date on; else unknown."""
+    start, end, precision = instants(claim["from"], claim["to"])
+    basis = "stated" if start or end else "unknown"
+    if basis == "unknown" and claim["dated"] and claim["object_type"] != "date":
+        start, _, precision = instants(claim["dated"], None)
+        basis = "document"
+    return {"valid_from": start, "valid_to": end, "precision": precision, "basis": basis}

@@ -1,0 +1,15 @@
+from ledger.lifecycle import Lifecycle
+
+BATCH = Lifecycle(
+    "batch",
+    {
+        "draft": frozenset({"proposed"}),
+        "proposed": frozenset({"in_review", "approved", "rejected"}),
+        "in_review": frozenset({"approved", "rejected"}),
+        "approved": frozenset({"applied", "rejected"}),
+        "applied": frozenset({"superseded", "reverted"}),
+        # its content is carried again: applied once more, with no new model work
+        "superseded": frozenset({"applied", "reverted"}),
+        "reverted": frozenset({"approved"}),
+    },
+)

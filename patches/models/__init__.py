@@ -1,0 +1,27 @@
+from patches.models.batches import (
+    ApplyTransaction,
+    BatchLife,
+    BatchStatus,
+    Carrier,
+    Patch,
+    PatchBatch,
+    UncarriedBatch,
+    Verdict,
+)
+from patches.models.knowledge import Assertion, Entity, Fact, Passage, Predicate
+
+__all__ = [
+    "ApplyTransaction",
+    "Assertion",
+    "BatchLife",
+    "BatchStatus",
+    "Carrier",
+    "Entity",
+    "Fact",
+    "Passage",
+    "Patch",
+    "PatchBatch",
+    "Predicate",
+    "UncarriedBatch",
+    "Verdict",
+]

@@ -1,0 +1,157 @@
+"""What changes: batches of patches, the verdicts on them, and when each batch was live."""
+
+import pgtrigger
+from django.contrib.postgres.fields import ArrayField, BigIntegerRangeField
+from django.db import models
+from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
+from django.db.models.functions import Now
+
+from handoffs.models import Reference, Reflection, Source
+from ledger.reasons import Reason
+from patches.lifecycles import BATCH
+
+
+class BatchStatus(models.TextChoices):
+    DRAFT = "draft"
+    PROPOSED = "proposed"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    APPLIED = "applied"
+    SUPERSEDED = "superseded"
+    REVERTED = "reverted"
+    REJECTED = "rejected"
+
+
+class PatchBatch(models.Model):
+    """The proposed changes of one content of one source. Its status changes only through BATCH.move."""
+
+    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="batches")
+    source = models.ForeignKey(Source, models.PROTECT, related_name="batches")
+    content_hash = models.CharField(max_length=64)
+    recipe = models.CharField(max_length=64, help_text="Hash of every transform that made it.")
+    title = models.TextField(blank=True)
+    digest = models.CharField(max_length=64, help_text="SHA-256 over its patches; what a verdict is bound to.")
+    approved_digest = models.CharField(max_length=64, null=True, blank=True)
+    status = models.CharField(max_length=20, choices=BatchStatus, default=BatchStatus.DRAFT)
+    reason = models.CharField(max_length=40, choices=Reason, default=Reason.PROPOSED)
+    since = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        triggers = [
+            BATCH.guard(),
+            pgtrigger.Protect(
+                name="digest_is_fixed",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.AnyChange("digest", "content_hash", "recipe", "source", "reflection"),
+            ),
+        ]
+        constraints = [
+            BATCH.known(),
+            UniqueConstraint(
+                fields=["reflection", "source", "content_hash", "recipe"], name="one_batch_per_content_and_recipe"
+            ),
+            CheckConstraint(
+                condition=~Q(status__in=["approved", "applied"])
+                | (Q(approved_digest__isnull=False) & Q(approved_digest=F("digest"))),
+                name="approved_only_as_judged",
+            ),
+        ]
+        indexes = [Index(fields=["source", "content_hash"], name="batch_of_content")]
+
+    def __str__(self) -> str:
+        return f"batch {self.pk}: {self.title}"
+
+
+class Patch(models.Model):
+    """One change: put the passages of a document, or assert a fact. Never altered once written."""
+
+    class Op(models.TextChoices):
+        PUT_PASSAGES = "put_passages"
+        ASSERT_FACT = "assert_fact"
+
+    batch = models.ForeignKey(PatchBatch, models.PROTECT, related_name="patches")
+    n = models.PositiveIntegerField()
+    op = models.CharField(max_length=20, choices=Op)
+    payload = models.JSONField()
+
+    class Meta:
+        triggers = [pgtrigger.Protect(name="patch_never_changes", operation=pgtrigger.Update | pgtrigger.Delete)]
+        constraints = [UniqueConstraint(fields=["batch", "n"], name="patches_are_numbered")]
+
+    def __str__(self) -> str:
+        return f"{self.batch_id}.{self.n} {self.op}"
+
+
+class Verdict(models.Model):
+    """The gate's decision on a batch, bound to the batch's digest. Append only: a new judgement is a new row."""
+
+    class Decision(models.TextChoices):
+        APPROVE = "approve"
+        REVIEW = "review"
+        REJECT = "reject"
+
+    batch = models.ForeignKey(PatchBatch, models.PROTECT, related_name="verdicts")
+    digest = models.CharField(max_length=64)
+    decision = models.CharField(max_length=10, choices=Decision)
+    policy = models.CharField(max_length=40, help_text="Name and version of the policy that judged.")
+    checks = models.JSONField(help_text="Per check: value, threshold, passed, offending patches.")
+    rejected = ArrayField(models.PositiveIntegerField(), default=list, help_text="Patches that may not be applied.")
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        triggers = [pgtrigger.Protect(name="verdict_never_changes", operation=pgtrigger.Update | pgtrigger.Delete)]
+        indexes = [Index(fields=["batch", "-id"], name="latest_verdict")]
+
+    def __str__(self) -> str:
+        return f"{self.decision} {self.batch_id}"
+
+
+class Carrier(models.Model):
+    """Which batch holds what a reference says now; a reference that is gone has none. A batch stays applied while carried."""
+
+    reference = models.OneToOneField(Reference, models.PROTECT, primary_key=True, related_name="carrier")
+    batch = models.ForeignKey(PatchBatch, models.PROTECT, related_name="carriers")
+
+    def __str__(self) -> str:
+        return f"{self.reference_id} in batch {self.batch_id}"
+
+
+class UncarriedBatch(models.Model):
+    """A batch that lost a carrier: to be looked at, and retired if that was the last one."""
+
+    batch = models.OneToOneField(PatchBatch, models.PROTECT, primary_key=True, related_name="+")
+    since = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return str(self.batch_id)
+
+
+class ApplyTransaction(models.Model):
+    """One change of what the store holds. Its number is the store's clock; append only."""
+
+    seq = models.BigAutoField(primary_key=True)
+    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="+")
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        triggers = [pgtrigger.Protect(name="apply_log_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return str(self.seq)
+
+
+class BatchLife(models.Model):
+    """A span of apply numbers during which a batch was live: [applied, superseded or reverted)."""
+
+    batch = models.ForeignKey(PatchBatch, models.PROTECT, related_name="lives")
+    sys = BigIntegerRangeField()
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["batch"], condition=Q(sys__upper_inf=True), name="one_open_life_per_batch"),
+            CheckConstraint(condition=Q(sys__isempty=False), name="life_is_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.batch_id} {self.sys}"

@@ -1,0 +1,178 @@
+"""What the store holds: passages, entities, assertions with their evidence, and the facts they amount to."""
+
+import pgtrigger
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import ArrayField, BigIntegerRangeField, DateTimeRangeField, RangeOperators
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.db import models
+from django.db.models import CheckConstraint, Index, Q, UniqueConstraint
+from pgvector.django import VectorField
+
+from handoffs.models import Reflection
+from patches.models.batches import PatchBatch
+
+
+class Passage(models.Model):
+    """A piece of a document's text, `text[start:end]` of the normalised document. Searched while its batch is live."""
+
+    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="+")
+    batch = models.ForeignKey(PatchBatch, models.PROTECT, related_name="passages")
+    n = models.PositiveIntegerField()
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    text = models.TextField()
+    text_hash = models.CharField(max_length=64)
+    vector = VectorField()
+    words = models.GeneratedField(
+        expression=SearchVector("text", config="english"), output_field=SearchVectorField(), db_persist=True
+    )
+    live = models.BooleanField(default=True)
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(
+                name="passage_never_changes",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.AnyChange("batch", "n", "start", "end", "text", "text_hash"),
+            )
+        ]
+        constraints = [
+            UniqueConstraint(fields=["batch", "n"], name="passages_are_numbered"),
+            CheckConstraint(condition=Q(end__gt=models.F("start")), name="passage_is_not_empty"),
+        ]
+        indexes = [
+            GinIndex(fields=["words"], name="passage_words", condition=Q(live=True)),
+            Index(fields=["reflection"], name="passage_live", condition=Q(live=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.batch_id}.{self.n}"
+
+
+class Entity(models.Model):
+    """A person, organisation, place, document: one per reflection, type and normalised name."""
+
+    id = models.UUIDField(primary_key=True)
+    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="+")
+    type = models.CharField(max_length=20)
+    key = models.TextField(help_text="The normalised name; for a document, the hash of its content.")
+    name = models.TextField()
+
+    class Meta:
+        verbose_name_plural = "entities"
+        constraints = [UniqueConstraint(fields=["reflection", "type", "key"], name="one_entity_per_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Predicate(models.Model):
+    """What can be said of an entity, and how many values may hold at one time."""
+
+    class Cardinality(models.TextChoices):
+        SINGLE = "single", "One value at a time"
+        MANY = "many", "Any number of values at a time"
+        EVENT = "event", "Happens; never contradicts"
+
+    name = models.CharField(max_length=40, primary_key=True)
+    label = models.CharField(max_length=80)
+    cardinality = models.CharField(max_length=10, choices=Cardinality)
+    subject_types = ArrayField(models.CharField(max_length=20))
+    object_types = ArrayField(models.CharField(max_length=20))
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Precision(models.TextChoices):
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+    UNKNOWN = "unknown"
+
+
+class Basis(models.TextChoices):
+    STATED = "stated", "The text states it"
+    DOCUMENT = "document", "The document's own date"
+    UNKNOWN = "unknown", "Nothing says when"
+
+
+class Statement(models.Model):
+    """The columns that an assertion and a fact share: who, what, and when it holds in the world."""
+
+    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="+")
+    slot = models.UUIDField()
+    subject = models.ForeignKey(Entity, models.PROTECT, related_name="+")
+    predicate = models.ForeignKey(Predicate, models.PROTECT, related_name="+")
+    object_entity = models.ForeignKey(Entity, models.PROTECT, null=True, blank=True, related_name="+")
+    object_text = models.TextField(help_text="The value as written; for an entity, its name.")
+    object_key = models.TextField(help_text="What makes two values the same.")
+    valid = DateTimeRangeField()
+    precision = models.CharField(max_length=10, choices=Precision)
+    basis = models.CharField(max_length=10, choices=Basis)
+
+    class Meta:
+        abstract = True
+
+
+class Assertion(Statement):
+    """One batch's claim, with the words that make it: characters [start, end) of the document. Only `live` changes."""
+
+    batch = models.ForeignKey(PatchBatch, models.PROTECT, related_name="assertions")
+    n = models.PositiveIntegerField(help_text="The patch that proposed it.")
+    quote = models.TextField()
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    live = models.BooleanField(default=True)
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(
+                name="assertion_never_changes",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.AnyChange(exclude=["live"]),
+            )
+        ]
+        constraints = [UniqueConstraint(fields=["batch", "n"], name="assertions_are_numbered")]
+        indexes = [Index(fields=["slot"], name="assertion_live_in_slot", condition=Q(live=True))]
+
+    def __str__(self) -> str:
+        return f"{self.subject_id} {self.predicate_id} {self.object_text}"
+
+
+# The one update that a fact may see: its open version is closed.
+ONLY_CLOSING = """
+IF upper_inf(OLD.sys) AND NOT upper_inf(NEW.sys) AND lower(NEW.sys) = lower(OLD.sys)
+   AND to_jsonb(NEW) - 'sys' = to_jsonb(OLD) - 'sys' THEN RETURN NEW; END IF;
+RAISE EXCEPTION 'a fact version can only be closed';
+"""
+
+
+class Fact(Statement):
+    """A version of what the live assertions of a slot amount to: valid in the world, and known to the store during `sys`."""
+
+    sys = BigIntegerRangeField()
+
+    class Meta:
+        triggers = [
+            pgtrigger.Trigger(
+                name="fact_only_closes", when=pgtrigger.Before, operation=pgtrigger.Update, func=ONLY_CLOSING
+            ),
+            pgtrigger.Protect(name="fact_never_deleted", operation=pgtrigger.Delete),
+        ]
+        constraints = [
+            ExclusionConstraint(
+                name="open_versions_do_not_overlap",
+                expressions=[("slot", RangeOperators.EQUAL), ("valid", RangeOperators.OVERLAPS)],
+                condition=Q(sys__upper_inf=True),
+            ),
+            CheckConstraint(condition=Q(valid__isempty=False) & Q(sys__isempty=False), name="fact_ranges_not_empty"),
+        ]
+        indexes = [
+            Index(fields=["slot"], name="fact_open_in_slot", condition=Q(sys__upper_inf=True)),
+            Index(fields=["subject", "predicate"], name="fact_about"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject_id} {self.predicate_id} {self.object_text}"

@@ -1,0 +1,24 @@
+"""When two names, values or slots are the same."""
+
+import unicodedata
+from uuid import UUID, uuid5
+
+NAMESPACE = UUID("0f5b3f6e-8f0c-5d0a-9a3e-2f6f1f0c7a11")
+
+
+def key_of(name: str) -> str:
+    """The normalised name: compatibility forms folded, case folded, one space between words, no leading article."""
+    folded = unicodedata.normalize("NFKC", name).casefold().replace("’", "'")
+    words = folded.removesuffix("'s").split()
+    if len(words) > 1 and words[0] == "the":
+        words = words[1:]
+    return " ".join(words)
+
+
+def entity_id(reflection_id: int, type_: str, key: str) -> UUID:
+    return uuid5(NAMESPACE, f"entity:{reflection_id}:{type_}:{key}")
+
+
+def slot_of(reflection_id: int, subject: UUID, predicate: str, object_key: str | None) -> UUID:
+    """Where assertions meet: subject and predicate, and the object when several may hold at one time."""
+    return uuid5(NAMESPACE, f"slot:{reflection_id}:{subject}:{predicate}:{object_key or ''}")

@@ -1,0 +1,63 @@
+"""Bring the facts of the touched slots in line with the assertions that live now."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from uuid import UUID
+
+from ledger import statements
+from patches.sql import statement
+from patches.timeline import Held, timeline
+
+
+@dataclass
+class Slot:
+    subject_id: UUID
+    predicate: str
+    single: bool
+    live: list[Held] = field(default_factory=list)
+    open: dict[Held, int] = field(default_factory=dict)
+
+
+def revise(reflection_id: int, touched: Collection[UUID], *, seq: int) -> None:
+    """Recompute the slots; close the versions that differ and open what takes their place, as of `seq`.
+
+    Two statements, whatever the number of slots. Needs the reflection's lock and a transaction.
+    """
+    if not touched:
+        return
+    close: list[int] = []
+    opening: list[dict[str, Any]] = []
+    for slot, state in _read(touched).items():
+        due = timeline(state.live, single=state.single)
+        close += [fact_id for held, fact_id in state.open.items() if held not in due]
+        opening += [_row(slot, state, held) for held in due if held not in state.open]
+    if close or opening:
+        statements.run(
+            statement("revise"),
+            {"reflection": reflection_id, "seq": seq, "close": close, "open": json.dumps(opening, default=str)},
+        )
+
+
+def _read(touched: Collection[UUID]) -> dict[UUID, Slot]:
+    slots: dict[UUID, Slot] = {}
+    seen: dict[UUID, list[Held]] = defaultdict(list)
+    for slot, fact_id, subject, predicate, cardinality, *held in statements.rows(
+        statement("slots"), {"slots": sorted(touched)}
+    ):
+        state = slots.setdefault(slot, Slot(subject, predicate, cardinality == "single"))
+        if fact_id is None:
+            seen[slot].append(Held(*held))
+        else:
+            state.open[Held(*held)] = fact_id
+    for slot, live in seen.items():
+        slots[slot].live = live
+    return slots
+
+
+def _row(slot: UUID, state: Slot, held: Held) -> dict[str, Any]:
+    row = asdict(held)
+    row["valid_from"], row["valid_to"] = row.pop("start"), row.pop("end")
+    return row | {"slot": slot, "subject_id": state.subject_id, "predicate": state.predicate}

@@ -1,0 +1,39 @@
+-- Make batches live: their passages, entities, assertions, and their span of life.
+-- Answers the apply number, and the slots of batches that came back to life.
+WITH seq AS (
+  INSERT INTO patches_applytransaction (reflection_id) VALUES (%(reflection)s) RETURNING seq
+),
+passages AS (
+  INSERT INTO patches_passage (reflection_id, batch_id, n, start, "end", text, text_hash, vector, live)
+  SELECT %(reflection)s, p.batch_id, p.n, p.start, p."end", p.text, p.text_hash, p.vector, true
+  FROM jsonb_to_recordset(%(passages)s::jsonb)
+    AS p(batch_id bigint, n int, start int, "end" int, text text, text_hash text, vector vector)
+),
+entities AS (
+  INSERT INTO patches_entity (id, reflection_id, type, key, name)
+  SELECT e.id, %(reflection)s, e.type, e.key, e.name
+  FROM jsonb_to_recordset(%(entities)s::jsonb) AS e(id uuid, type text, key text, name text)
+  ON CONFLICT DO NOTHING
+),
+assertions AS (
+  INSERT INTO patches_assertion (reflection_id, batch_id, n, slot, subject_id, predicate_id, object_entity_id,
+                                 object_text, object_key, valid, precision, basis, quote, start, "end", live)
+  SELECT %(reflection)s, a.batch_id, a.n, a.slot, a.subject_id, a.predicate, a.object_entity,
+         a.object_text, a.object_key, tstzrange(a.valid_from, a.valid_to), a.precision, a.basis,
+         a.quote, a.start, a."end", true
+  FROM jsonb_to_recordset(%(assertions)s::jsonb)
+    AS a(batch_id bigint, n int, slot uuid, subject_id uuid, predicate text, object_entity uuid, object_text text,
+         object_key text, valid_from timestamptz, valid_to timestamptz, precision text, basis text,
+         quote text, start int, "end" int)
+),
+lives AS (
+  INSERT INTO patches_batchlife (batch_id, sys)
+  SELECT b, int8range(seq.seq, NULL) FROM unnest(%(batches)s::bigint[]) b, seq
+),
+revived_passages AS (
+  UPDATE patches_passage SET live = true WHERE batch_id = ANY(%(revived)s::bigint[])
+),
+revived AS (
+  UPDATE patches_assertion SET live = true WHERE batch_id = ANY(%(revived)s::bigint[]) RETURNING slot
+)
+SELECT seq.seq, ARRAY(SELECT DISTINCT slot FROM revived) FROM seq

@@ -1,0 +1,44 @@
+import pytest
+
+from ingestion.adapters.extractor.structure import structural_claims
+
+NOT_NOTES = {
+    "shell": "if [[ -f /etc/hosts && -n $X ]]; then exit; fi",
+    "C++ attribute": "[[nodiscard]] int head();",
+    "TOML table": '[[package]]\nname = "serde"',
+    "array": "matrix[[0, 1]] = table[[True]]",
+    "table of contents": '[[4, "python-packaging"]]',
+    "preprocessor": "#define A\n#include <b>\n#ifdef #else",
+    "shebang": "#!/bin/sh\n# a comment",
+    "fenced": "```\n[[Note]]\n#a #b\n```",
+    "git log": "Author: Ann Lee <a@example.org>\nDate:   Mon Aug 15 23:50:16 2022 +0300\n\n    fix",
+    "copyright file": "Files: *\nCopyright: 2003 Ann Lee\nLicense: GPL-2+",
+    "rule": "---\n\nA paragraph between two rules.\n\n---\n",
+    "broken": "---\nkey: [unclosed\nauthor: Ann Lee\n---\n",
+    "deep": "---\nkey: " + "[" * 3000 + "\nauthor: Ann Lee\n---\n",
+    "manifest": "---\nkind: Service\nmetadata:\n  name: Ann Lee\n---\n",
+    "no name": "---\nauthor: admin\ndate: soon\n---\n",
+}
+
+
+@pytest.mark.parametrize("text", NOT_NOTES.values(), ids=NOT_NOTES.keys())
+def test_what_only_looks_like_a_note_claims_nothing(text):
+    assert structural_claims(text) == []
+
+
+def test_each_value_of_the_front_matter_is_quoted_with_its_key():
+    text = "---\ntitle: Pumps\nauthors:\n  - Ann Lee\n  - Bo Ek\ntags: [a, b]\n---\n"
+
+    quotes = {(claim.predicate, claim.object): text[claim.start : claim.end] for claim in structural_claims(text)}
+
+    assert quotes[("author", "Bo Ek")] == "authors:\n  - Ann Lee\n  - Bo Ek"
+    assert quotes[("tagged", "b")] == "tags: [a, b]"
+
+
+def test_links_are_quoted_whole_and_name_the_note():
+    text = "See [[Pump schedule#winter|the plan]], ![[pump.png]] and `[[not this]]`."
+
+    assert [(c.object, text[c.start : c.end]) for c in structural_claims(text)] == [
+        ("Pump schedule", "[[Pump schedule#winter|the plan]]"),
+        ("pump.png", "[[pump.png]]"),
+    ]
