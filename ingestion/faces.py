@@ -1,9 +1,10 @@
 """What an ingest looks like on a terminal: a bar per stage while it runs, a table of outcomes at its end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -11,6 +12,9 @@ from ingestion.ingesting import Report, Standing
 from ingestion.stages import ORDER
 from ingestion.sync import SyncReport
 from ledger.reasons import Reason
+from patches.search import Hit
+
+SHOWN_CHARS = 400
 
 
 class Faces:
@@ -66,3 +70,12 @@ def reporting(*, quiet: bool) -> Iterator[Faces]:
     columns = (TextColumn("{task.description:>7}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bars:
         yield Faces(console, bars)
+
+
+def show_hits(console: Console, hits: Sequence[Hit]) -> None:
+    """Print the passages, each with the sources that carry it."""
+    for n, hit in enumerate(hits, 1):
+        console.print(f"[bold]{n}. {escape(hit.title)}[/bold]  [dim]{escape(', '.join(hit.sources))}[/dim]")
+        words = " ".join(hit.text.split())
+        shown = words if len(words) <= SHOWN_CHARS else words[:SHOWN_CHARS].rsplit(" ", 1)[0] + " …"
+        console.print(f"   {escape(shown)}\n")

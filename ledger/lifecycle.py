@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import pgtrigger
 from django.core.exceptions import EmptyResultSet
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from ledger.reasons import Reason
 
@@ -100,7 +100,8 @@ class Lifecycle:
         of rows; locks in id order, so two movers never deadlock. `reason` and each of `changes` is one value for all
         rows, or a mapping from id to value. Raises ValueError for a step that the table lacks.
         """
-        [moved] = take(self.step(rows, was=was, to=to, reason=reason, by=by, **changes))
+        with transaction.atomic(savepoint=False):
+            [moved] = take(self.step(rows, was=was, to=to, reason=reason, by=by, **changes))
         return moved
 
     def step(
@@ -113,7 +114,7 @@ class Lifecycle:
         by: str,
         **changes: Any,
     ) -> Step:
-        """Prepare a move as `move` does it, to be taken together with others."""
+        """Prepare a move as `move` does it, to be taken together with others. Needs a transaction."""
         was = set(was)
         if illegal := {status for status in was if to not in self.steps.get(status, ())}:
             raise ValueError(f"{self.name}: no step from {sorted(illegal)} to {to}")

@@ -1,5 +1,6 @@
 """From assertions to what holds when: a pure function, so order, retries and duplicates cannot matter."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -76,26 +77,24 @@ def timeline(assertions: Iterable[Held], *, single: bool) -> list[Held]:
 
 
 def _joined(found: Sequence[Held]) -> list[Held]:
-    """Let a stated end close what an unstated one left open: "since 2011" and "until 2019" are one stay.
+    """Let the ends that are stated close what others left open: "since 2011" and "until 2019" are one stay.
 
-    An end goes to the latest start of the same value before it. What has an end alone and finds no start stays as it is.
+    An open start ends at the first end that is stated for the same value after it. An end without a start of its own
+    belongs to an earlier start of the same value, where there is one.
     """
-    joined = [held for held in found if held.start is not None or held.end is None]
-    for last in (held for held in found if held.start is None and held.end is not None):
-        opened = [
-            (held.start, i)
-            for i, held in enumerate(joined)
-            if held.object_key == last.object_key and held.start and held.start < (last.end or LATEST)
-            and (held.end is None or held.end >= (last.end or LATEST))
-        ]
-        if opened:
-            start, _ = max(opened)
-            joined = [
-                _until(held, last.end) if held.object_key == last.object_key and held.start == start else held
-                for held in joined
-            ]
-        else:
-            joined.append(last)
+    ends: dict[str, list[datetime]] = defaultdict(list)
+    starts: dict[str, list[datetime]] = defaultdict(list)
+    for held in found:
+        if held.end:
+            ends[held.object_key].append(held.end)
+        if held.start:
+            starts[held.object_key].append(held.start)
+    joined = []
+    for held in found:
+        if held.start and not held.end:
+            joined.append(_until(held, min((end for end in ends[held.object_key] if end > held.start), default=None)))
+        elif held.start or not held.end or not any(start < held.end for start in starts[held.object_key]):
+            joined.append(held)
     return sorted(joined, key=_order)
 
 

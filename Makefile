@@ -1,0 +1,67 @@
+# Everything that is done with a checkout. `make` alone lists it.
+
+MAKEFLAGS += --no-print-directory
+PY := .venv/bin/python
+UV ?= uv
+ARGS ?=
+
+export HF_HUB_OFFLINE := 1
+export TOKENIZERS_PARALLELISM := false
+ifdef PYTHON
+export PYTHON
+endif
+
+# The demo is for everyone: it has servers and a state folder of its own, whatever this shell is set up for.
+DEMO := env -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u REDIS_URL_FILE SLUICEGATE_STATE_DIR=var/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check bench mutants docs requirements clean run-packages dev-packages
+
+help: ## list what can be done
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+demo: run-packages ## ingest the example corpus, ask it three questions
+	@$(DEMO) $(PY) -c 'from config.settings import ENVIRONMENT; from config.embedded import discard; discard(ENVIRONMENT.state_dir)'
+	@rm -rf var/demo
+	@$(DEMO) $(PY) manage.py demo
+
+up: run-packages ## run the console, Flower, the workers and the dispatcher, until Ctrl-C
+	@$(PY) manage.py up $(ARGS)
+
+test: dev-packages ## run the tests; ARGS="-k word" picks some
+	@$(PY) -m pytest -q $(ARGS)
+
+check: dev-packages ## lint, format, types, and the direction of imports
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy .
+	@.venv/bin/lint-imports
+
+bench: dev-packages ## measure, side by side with the peers
+	@$(PY) -m benchmarks $(ARGS)
+
+mutants: dev-packages ## take each guard away and see a test die
+	@$(PY) tests/mutants.py $(ARGS)
+
+docs: dev-packages ## write the generated tables of docs/reference again
+	@$(PY) docs/generate.py
+
+requirements: ## compile requirements/*.in with uv
+	@command -v $(UV) >/dev/null || { echo "make requirements needs uv: pip install uv" >&2; exit 1; }
+	@cd requirements && for name in dev base embedded production; do \
+		$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+			--custom-compile-command "make requirements" $$([ $$name = dev ] || echo -c dev.txt) \
+			--output-file $$name.txt $$name.in || exit 1; \
+	done
+
+clean: ## delete the virtual environment, caches and the demo's state; what you ingested stays
+	@if [ -d var/demo ]; then $(DEMO) $(PY) -c \
+		'from config.settings import ENVIRONMENT; from config.embedded import discard; discard(ENVIRONMENT.state_dir)'; fi
+	@rm -rf .venv var/demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+run-packages:
+	@sh requirements/install.sh run
+
+dev-packages:
+	@sh requirements/install.sh dev

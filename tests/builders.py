@@ -1,0 +1,89 @@
+"""Rows for tests: legal by construction, so a test says only what it is about."""
+
+import hashlib
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+from django.utils import timezone
+
+from handoffs import payloads
+from handoffs.models import Handoff, Payload, Reference, Reflection, Source, reference_id
+from ingestion.lifecycles import DUE
+from ingestion.models import Flight, IngestRun
+from patches.models import PatchBatch
+
+serial = count(1)
+
+
+def make_reflection(**fields: Any) -> Reflection:
+    return Reflection.objects.create(**{"name": f"reflection-{next(serial)}"} | fields)
+
+
+def make_source(**fields: Any) -> Source:
+    if "reflection" not in fields:
+        fields["reflection"] = make_reflection()
+    return Source.objects.create(**{"name": f"source-{next(serial)}", "kind": "local_files"} | fields)
+
+
+def make_payload(data: bytes | None = None, *, stored: bool = False) -> Payload:
+    data = f"payload {next(serial)}".encode() if data is None else data
+    if stored:
+        payloads.put(data)
+    payload, _ = Payload.objects.get_or_create(
+        payload_hash=hashlib.sha256(data).hexdigest(), defaults={"size_bytes": len(data)}
+    )
+    return payload
+
+
+def make_reference(source: Source | None = None, external_id: str | None = None, **fields: Any) -> Reference:
+    source = source or make_source()
+    name = external_id or f"file-{next(serial)}.md"
+    return Reference.objects.create(
+        id=reference_id(source.pk, name), source=source, external_id=name, seen_signature="1", **fields
+    )
+
+
+def make_handoff(status: str = "pending", **fields: Any) -> Handoff:
+    if "reference" not in fields:
+        fields["reference"] = make_reference(fields.pop("source", None))
+    if "payload" not in fields:
+        fields["payload"] = make_payload()
+    given = {"source": fields["reference"].source, "size_bytes": fields["payload"].size_bytes, "status": status}
+    return Handoff.objects.create(**given | fields)
+
+
+def make_flight(source: Source | None = None, stage: str = "fetch", status: str = "open", **fields: Any) -> Flight:
+    lease = timezone.now() + timedelta(seconds=60) if status == "open" else None
+    given = {"stage": stage, "status": status, "lease_until": lease, "runs_aboard": 1, "size_bytes": 1}
+    return Flight.objects.create(source=source or make_source(), **given | fields)
+
+
+def make_batch(source: Source | None = None, status: str = "proposed", **fields: Any) -> PatchBatch:
+    source = source or make_source()
+    given: dict[str, Any] = {
+        "reflection": source.reflection,
+        "source": source,
+        "content_hash": hashlib.sha256(str(next(serial)).encode()).hexdigest(),
+        "recipe": "r",
+        "digest": "d",
+        "status": status,
+    }
+    if status in ("approved", "applied"):
+        given["approved_digest"] = "d"
+    return PatchBatch.objects.create(**given | fields)
+
+
+def make_run(status: str = "pending", **fields: Any) -> IngestRun:
+    if status in DUE:
+        fields.setdefault("next_attempt_at", timezone.now())
+    if "handoff" not in fields:
+        running = status in (*DUE, "running", "in_review")
+        fields["handoff"] = make_handoff("ingesting" if running else "failed", source=fields.pop("source", None))
+    source = fields["handoff"].source
+    if status == "running" and "flight" not in fields:
+        fields["flight"] = make_flight(source)
+    if status == "duplicate_skipped" and "duplicate_of" not in fields:
+        fields["duplicate_of"] = make_run("completed", source=source)
+    given = {"reflection": source.reflection, "source": source, "idempotency_key": f"key-{next(serial)}"}
+    return IngestRun.objects.create(status=status, **given | fields)

@@ -1,0 +1,110 @@
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Callable[..., Future[Any]]]:
+    """Run a function on a second database connection; wait until it is done or blocked on a lock."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+
+        def submit(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
+            def call() -> Any:
+                try:
+                    return function(*args, **kwargs)
+                finally:
+                    connection.close()
+
+            future = pool.submit(call)
+            deadline = time.monotonic() + 5
+            while not future.done() and not blocked() and time.monotonic() < deadline:
+                time.sleep(0.005)
+            return future
+
+        yield submit
+
+
+def blocked() -> bool:
+    with connection.cursor() as cursor:
+        # Not pg_stat_activity: its rows are frozen until the transaction of this connection ends.
+        cursor.execute("select exists (select from pg_locks where not granted)")
+        return bool(cursor.fetchone()[0])
+
+
+@pytest.fixture
+def statement_count() -> Iterator[Callable[[], int]]:
+    """Count the statements of this connection, less the ones that begin and end transactions."""
+    count = 0
+
+    def counting(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        nonlocal count
+        count += not sql.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK"))
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(counting):
+
+        def since_last() -> int:
+            nonlocal count
+            counted, count = count, 0
+            return counted
+
+        yield since_last
+
+
+class Store:
+    """A state folder of its own with a product in it, driven through `manage.py` as a person does."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.state_dir = state_dir
+        self.environment = {**os.environ, "SLUICEGATE_STATE_DIR": str(state_dir)}
+
+    def manage(self, *arguments: str, timeout: float = 120, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def ingest(self, folder: Path, *options: str, **environment: str) -> dict[str, Any]:
+        done = self.manage("ingest", str(folder), "--json", *options, **environment)
+        assert done.returncode in (0, 1), done.stderr
+        report: dict[str, Any] = json.loads(done.stdout)
+        return report
+
+    def export(self) -> str:
+        return self.manage("export").stdout
+
+
+@pytest.fixture
+def make_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Store]]:
+    from config import embedded  # noqa: PLC0415
+
+    made: list[Store] = []
+
+    def make() -> Store:
+        made.append(Store(tmp_path_factory.mktemp("store")))
+        return made[-1]
+
+    yield make
+    for store in made:
+        embedded.discard(store.state_dir)
+
+
+@pytest.fixture
+def store(make_store: Callable[[], Store]) -> Store:
+    return make_store()
