@@ -1,7 +1,7 @@
 """State machines as tables, and the one function that moves rows along them."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -88,7 +88,7 @@ class Lifecycle:
         self,
         rows: models.QuerySet[M],
         *,
-        was: Iterable[str],
+        was: Collection[str],
         to: str,
         reason: Reason | Mapping[int, Reason],
         by: str,
@@ -100,6 +100,7 @@ class Lifecycle:
         of rows; locks in id order, so two movers never deadlock. `reason` and each of `changes` is one value for all
         rows, or a mapping from id to value. Raises ValueError for a step that the table lacks.
         """
+        self._check(was, to)
         with transaction.atomic(savepoint=False):
             [moved] = take(self.step(rows, was=was, to=to, reason=reason, by=by, **changes))
         return moved
@@ -108,16 +109,14 @@ class Lifecycle:
         self,
         rows: models.QuerySet[M],
         *,
-        was: Iterable[str],
+        was: Collection[str],
         to: str,
         reason: Reason | Mapping[int, Reason],
         by: str,
         **changes: Any,
     ) -> Step:
         """Prepare a move as `move` does it, to be taken together with others. Needs a transaction."""
-        was = set(was)
-        if illegal := {status for status in was if to not in self.steps.get(status, ())}:
-            raise ValueError(f"{self.name}: no step from {sorted(illegal)} to {to}")
+        self._check(was, to)
         locking = rows.filter(status__in=sorted(was)).order_by("pk").select_for_update(of=("self",))
         meta: Any = rows.model._meta
         try:
@@ -132,6 +131,10 @@ class Lifecycle:
             assignments=", ".join(assignments),
             parameters=[*parameters, *values, to, self.name, to, by],
         )
+
+    def _check(self, was: Collection[str], to: str) -> None:
+        if illegal := {status for status in was if to not in self.steps.get(status, ())}:
+            raise ValueError(f"{self.name}: no step from {sorted(illegal)} to {to}")
 
     def guard(self) -> pgtrigger.FSM:
         """The same table as a trigger: the database refuses every other step."""
