@@ -1,27 +1,50 @@
 """A worker's hold on a flight: taken for one stage, compared before every write, given up with the results."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 
 from ingestion.models import Stage
+from ingestion.outcomes import Item
 from ledger import statements
 
 ORDER = tuple(Stage.values)
 
+# What is read of the runs is for the work alone: settling looks at them again, under their locks.
 BOARD = """
-UPDATE ingestion_flight f SET worker = %(worker)s, fence = fence + 1, lease_until = now() + %(lease)s * interval '1 s'
-FROM handoffs_source s
-WHERE f.id = %(flight)s AND f.status = 'open' AND f.stage = %(stage)s AND f.worker = '' AND s.id = f.source_id
-RETURNING f.fence, f.source_id, s.reflection_id
+WITH boarded AS (
+  UPDATE ingestion_flight f SET worker = %(worker)s, fence = fence + 1, lease_until = now() + %(lease)s * interval '1 s'
+  FROM handoffs_source s
+  WHERE f.id = %(flight)s AND f.status = 'open' AND f.stage = %(stage)s AND f.worker = '' AND s.id = f.source_id
+  RETURNING f.id, f.fence, f.source_id, s.reflection_id
+),
+items AS (
+  SELECT r.id, r.handoff_id, h.reference_id, f.external_id, f.media_type, h.payload_id, h.size_bytes, r.attempts,
+         coalesce(r.content_hash, ''), r.batch_id,
+         (SELECT jsonb_object_agg(o.stage, o.data) FROM ingestion_stageoutput o
+          WHERE o.run_id = r.id AND o.stage = ANY(%(needs)s)), r.flight_id
+  FROM ingestion_ingestrun r
+  JOIN handoffs_handoff h ON h.id = r.handoff_id JOIN handoffs_reference f ON f.id = h.reference_id
+  WHERE r.flight_id = %(flight)s AND r.status = 'running' AND r.stage = %(stage)s
+)
+SELECT b.fence, b.source_id, b.reflection_id, items.* FROM boarded b LEFT JOIN items ON items.flight_id = b.id
+ORDER BY items.id
 """
+# The flight's row is locked and its fence compared on that row itself; then the runs are, each on its own columns.
 LEAVE = """
-UPDATE ingestion_flight SET worker = '', stage = %(next)s, lease_until = now() + %(lease)s * interval '1 s'
-WHERE id = %(flight)s AND status = 'open' AND fence = %(fence)s
-"""
-ABOARD = """
-SELECT id FROM ingestion_ingestrun WHERE flight_id = %(flight)s AND status = 'running' AND stage = %(stage)s
-ORDER BY id FOR UPDATE
+WITH gone AS (
+  UPDATE ingestion_flight SET worker = '', stage = %(next)s, lease_until = now() + %(lease)s * interval '1 s'
+  WHERE id = %(flight)s AND status = 'open' AND fence = %(fence)s
+  RETURNING id
+),
+aboard AS (
+  SELECT r.id, r.stage FROM ingestion_ingestrun r JOIN gone ON r.flight_id = gone.id WHERE r.status = 'running'
+  ORDER BY r.id FOR UPDATE OF r
+)
+SELECT NULL::bigint, '' FROM gone UNION ALL SELECT id, stage FROM aboard
 """
 
 
@@ -40,15 +63,31 @@ class Boarding:
         return ORDER[min(ORDER.index(self.stage) + 1, len(ORDER) - 1)]
 
 
-def board(flight_id: int, stage: str, *, worker: str) -> Boarding | None:
-    """Take the lease for one stage. None for a message that is late, doubled or forged: leave the flight alone."""
-    parameters = {"flight": flight_id, "stage": stage, "worker": worker, "lease": settings.LEASE_S}
+@dataclass(frozen=True)
+class Aboard:
+    """Who is still on the flight, locked: the runs that stand before the boarded stage, and how many stand later."""
+
+    here: frozenset[int]
+    others: int
+
+
+def board(
+    flight_id: int, stage: str, *, worker: str, needs: Sequence[str] = ()
+) -> tuple[Boarding, list[Item]] | None:
+    """Take the lease for one stage; return the hold, and the runs with the outputs of the stages in `needs`.
+
+    None for a message that is late, doubled or forged: leave the flight alone.
+    """
+    parameters = {"flight": flight_id, "stage": stage, "worker": worker, "lease": settings.LEASE_S, "needs": [*needs]}
     found = statements.rows(BOARD, parameters)
-    return Boarding(flight_id, stage, worker, *found[0]) if found else None
+    if not found:
+        return None
+    items = [Item(*row[3:-2], outputs=_json(row[-2])) for row in found if row[3] is not None]
+    return Boarding(flight_id, stage, worker, *found[0][:3]), items
 
 
-def leave(boarding: Boarding) -> bool:
-    """Give up the hold and move the flight's pointer; False when the fence is not ours any more. Needs a transaction.
+def leave(boarding: Boarding) -> Aboard | None:
+    """Give up the hold, move the flight's pointer and lock its runs; None when the fence is not ours any more.
 
     The flight's row stays locked until the transaction ends: nobody boards before our writes are there.
     """
@@ -58,10 +97,13 @@ def leave(boarding: Boarding) -> bool:
         "next": boarding.next,
         "lease": settings.LEASE_S,
     }
-    return statements.run(LEAVE, parameters) == 1
+    found = statements.rows(LEAVE, parameters)
+    if not found:
+        return None
+    here = frozenset(run_id for run_id, stage in found if stage == boarding.stage)
+    return Aboard(here, len(found) - 1 - len(here))
 
 
-def aboard(boarding: Boarding) -> set[int]:
-    """Lock the runs that still stand before this stage, and return their ids."""
-    parameters = {"flight": boarding.flight_id, "stage": boarding.stage}
-    return {run_id for (run_id,) in statements.rows(ABOARD, parameters)}
+def _json(value: str | None) -> Any:
+    """Django hands over raw jsonb as text."""
+    return json.loads(value) if value else {}

@@ -11,25 +11,28 @@ from ingestion.boarding import Boarding
 from ingestion.lifecycles import ACTIVE, RUN
 from ingestion.models import IngestRun
 from ingestion.outcomes import Done, Item
-from ingestion.progress import Onward, move_on
+from ingestion.progress import Onward, Settled
 from ledger import statements
-from ledger.lifecycle import FromNow, take
+from ledger.lifecycle import FromNow, Step
 from ledger.reasons import Reason
-from patches.carriers import carry, note_loose
+from patches.carriers import carry
 
 CLAIM_LOCK = 7_304_513
 
-CLAIMED = """
-SELECT content_hash, id FROM ingestion_ingestrun
+# Who holds the contents: active runs, and batches of this recipe. The share lock keeps an applied batch from being
+# retired while this transaction adds a carrier to it.
+HOLDERS = """
+WITH batches AS MATERIALIZED (
+  SELECT b.content_hash, b.id, b.status FROM patches_patchbatch b
+  WHERE b.source_id = %(source)s AND b.content_hash = ANY(%(hashes)s) AND b.recipe = %(recipe)s
+  ORDER BY b.id FOR SHARE
+)
+SELECT content_hash, NULL, id, status,
+       (SELECT max(r.id) FROM ingestion_ingestrun r WHERE r.batch_id = batches.id AND r.status = 'completed')
+FROM batches
+UNION ALL
+SELECT content_hash, id, NULL, '', NULL FROM ingestion_ingestrun
 WHERE source_id = %(source)s AND content_hash = ANY(%(hashes)s) AND status = ANY(%(active)s)
-"""
-# The share lock keeps an applied batch from being retired while this transaction adds a carrier to it.
-BATCHES = """
-SELECT b.content_hash, b.id, b.status,
-       (SELECT max(r.id) FROM ingestion_ingestrun r WHERE r.batch_id = b.id AND r.status = 'completed')
-FROM patches_patchbatch b
-WHERE b.source_id = %(source)s AND b.content_hash = ANY(%(hashes)s) AND b.recipe = %(recipe)s
-ORDER BY b.id FOR SHARE OF b
 """
 # Where a batch that exists already lets its next run begin.
 RESUME = {"proposed": "eval", "approved": "apply", "superseded": "apply"}
@@ -45,25 +48,22 @@ class Sorted:
     rejected: list[Item] = field(default_factory=list)
 
 
-def settle(boarding: Boarding, done: Sequence[Done]) -> list[Onward]:
+def settle(boarding: Boarding, done: Sequence[Done]) -> Settled:
     """Claim the contents that nobody has; end or hold back the runs whose content somebody has.
 
     Claims of one source are serialised by an advisory lock; the unique constraint on active runs is the guard behind it.
     """
     if not done:
-        return []
+        return Settled()
     statements.rows("SELECT pg_advisory_xact_lock(%s, %s)", [CLAIM_LOCK, boarding.source_id])
     found = _sort(boarding, done)
-    waiting = [Onward(one, "fetch") for one in done if one.item.run_id in found.waiting]
-    move_on(waiting, stage="fetch", recipe=stages.recipes()["fetch"])  # what was read need not be read again
-    _end(found, by=boarding.worker)
-    carriers = [
-        (item.reference_id, batch_id, content, item.payload_hash)
-        for item, content, batch_id, _ in found.duplicates.values()
-    ]
-    if left_behind := carry(carriers):
-        note_loose(left_behind)
-    return found.onward
+    carry(
+        [
+            (item.reference_id, batch_id, content, item.payload_hash)
+            for item, content, batch_id, _ in found.duplicates.values()
+        ]
+    )
+    return Settled(found.onward, _steps(found, by=boarding.worker))
 
 
 def _sort(boarding: Boarding, done: Sequence[Done]) -> Sorted:
@@ -73,26 +73,32 @@ def _sort(boarding: Boarding, done: Sequence[Done]) -> Sorted:
         "active": sorted(ACTIVE),
         "recipe": stages.pipeline_recipe(),
     }
-    claimed = dict(statements.rows(CLAIMED, parameters))
-    batches = {content: tuple(batch) for content, *batch in statements.rows(BATCHES, parameters)}
+    claimed: dict[str, int] = {}
+    batches: dict[str, tuple[int, str, int | None]] = {}
+    for content, run_id, batch_id, status, completed in statements.rows(HOLDERS, parameters):
+        if run_id:
+            claimed[content] = run_id
+        else:
+            batches[content] = (batch_id, status, completed)
     found = Sorted()
     for one in sorted(done, key=lambda one: one.item.run_id):
         item, content = one.item, one.output["content_hash"]
-        batch_id, status, completed = batches.get(content, (None, "", None))
-        if status == "applied" and completed:
-            found.duplicates[item.run_id] = (item, content, batch_id, completed)
+        known, status, completed = batches.get(content, (None, "", None))
+        if known and status == "applied" and completed:
+            found.duplicates[item.run_id] = (item, content, known, completed)
         elif claimed.get(content, item.run_id) != item.run_id:
             found.waiting[item.run_id] = claimed[content]
+            found.onward.append(Onward(one, boarding.stage))  # what was read need not be read again
         elif status in ("rejected", "reverted"):
             found.rejected.append(item)
         else:
             claimed[content] = item.run_id
-            found.onward.append(Onward(one, RESUME.get(status, "chunk"), content, batch_id))
+            found.onward.append(Onward(one, RESUME.get(status, boarding.next), content, known))
     return found
 
 
-def _end(found: Sorted, *, by: str) -> None:
-    """Move the runs that do not go on, and their handoffs, in one statement."""
+def _steps(found: Sorted, *, by: str) -> list[Step]:
+    """The moves of the runs that do not go on, and of their handoffs."""
 
     def runs(ids: Any) -> Any:
         return IngestRun.objects.filter(pk__in=list(ids))
@@ -101,7 +107,7 @@ def _end(found: Sorted, *, by: str) -> None:
         return Handoff.objects.filter(pk__in=[item.handoff_id for item in items])
 
     duplicates = [item for item, *_ in found.duplicates.values()]
-    steps = []
+    steps: list[Step] = []
     if duplicates:
         originals = {run_id: run for run_id, (*_, run) in found.duplicates.items()}
         told = {"reason": Reason.ALREADY_APPLIED, "by": by}
@@ -128,5 +134,4 @@ def _end(found: Sorted, *, by: str) -> None:
             RUN.step(runs(item.run_id for item in found.rejected), was={"running"}, to="eval_rejected", **told),
             HANDOFF.step(handoffs(found.rejected), was={"ingesting"}, to="rejected", **told),
         ]
-    if steps:
-        take(*steps)
+    return steps

@@ -1,4 +1,4 @@
-"""Take failed runs off their flight: to the next attempt, to quarantine, or to their end, as the policy says."""
+"""Where failed runs go: to the next attempt, to quarantine, or to their end, as the policy says."""
 
 import random
 from collections import defaultdict
@@ -12,38 +12,33 @@ from ingestion.models import IngestRun, Quarantine
 from ingestion.outcomes import Failed
 from ingestion.policies import POLICIES
 from ledger.failures import RateLimited
-from ledger.lifecycle import FromNow, Step, take
+from ledger.lifecycle import FromNow, Step
 from ledger.reasons import Reason
 
 ENDS = ("failed", "quarantined")
 
 
-def fail(failures: Sequence[Failed], *, stage: str, by: str) -> None:
-    """Move each failed run as its failure's policy says, its handoff with it. Needs a transaction and their locks."""
-    if not failures:
-        return
+def steps_of(failures: Sequence[Failed], *, by: str) -> list[Step]:
+    """Return the moves that the failures' policies ask for, of the runs and of their handoffs. Needs a transaction."""
     groups: dict[str, list[Failed]] = defaultdict(list)
     for failed in failures:
         groups[verdict(failed)].append(failed)
     steps = [_run_step(to, group, by=by) for to, group in sorted(groups.items())]
     ended = [failed for to in ENDS for failed in groups[to]]
     if ended:
-        steps.append(
-            HANDOFF.step(
-                Handoff.objects.filter(pk__in=[failed.item.handoff_id for failed in ended]),
-                was={"ingesting"},
-                to="failed",
-                reason={failed.item.handoff_id: failed.failure.reason for failed in ended},
-                by=by,
-            )
-        )
-    take(*steps)
+        reasons = {failed.item.handoff_id: failed.failure.reason for failed in ended}
+        handoffs = Handoff.objects.filter(pk__in=list(reasons))
+        steps.append(HANDOFF.step(handoffs, was={"ingesting"}, to="failed", reason=reasons, by=by))
+    return steps
+
+
+def quarantine(failures: Sequence[Failed], *, stage: str) -> None:
+    """Keep the cause of each failure that its policy will not try again. Needs a transaction."""
     Quarantine.objects.bulk_create(
         [
-            Quarantine(
-                run_id=failed.item.run_id, stage=stage, failure=failed.failure.kind, traceback=failed.traceback
-            )
-            for failed in groups["quarantined"]
+            Quarantine(run_id=failed.item.run_id, stage=stage, failure=failed.failure.kind, traceback=failed.traceback)
+            for failed in failures
+            if verdict(failed) == "quarantined"
         ],
         update_conflicts=True,
         unique_fields=["run"],

@@ -5,22 +5,20 @@ raises its fence, settling compares it, so of two workers on one stage only the 
 """
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 
 from handoffs.lifecycles import HANDOFF
 from handoffs.models import Handoff
-from ingestion import claims, landing, proposals, stages
-from ingestion.boarding import Boarding, aboard, board, leave
-from ingestion.failing import fail
+from ingestion import claims, failing, landing, proposals, stages
+from ingestion.boarding import Boarding, board, leave
 from ingestion.lifecycles import FLIGHT
-from ingestion.loading import load
-from ingestion.models import Flight, IngestRun
+from ingestion.loading import complete
+from ingestion.models import Flight
 from ingestion.outcomes import Done, Failed, Item, Outcome
-from ingestion.progress import Onward, move_on
+from ingestion.progress import Onward, Settled, move_on, take_all
 from ledger.crashpoints import reached
 from ledger.failures import Failure, Unexpected
 from ledger.reasons import Reason
@@ -28,8 +26,15 @@ from patches.apply import lock
 
 log = structlog.get_logger(__name__)
 
+Settlement = Callable[[Boarding, Sequence[Done]], Settled]
+
+
+def pass_on(boarding: Boarding, done: Sequence[Done]) -> Settled:
+    return Settled([Onward(one, boarding.next) for one in done])
+
+
 # What a stage does in its settling transaction beside storing outputs and moving runs on.
-SETTLEMENTS = {
+SETTLEMENTS: Mapping[str, Settlement] = {
     "fetch": claims.settle,
     "fact": proposals.settle_draft,
     "eval": proposals.settle_judgement,
@@ -39,16 +44,25 @@ SETTLEMENTS = {
 
 def advance(flight_id: int, stage: str, *, worker: str) -> bool:
     """Take the flight through one stage; False when it is not ours to take, or nobody is left aboard."""
+    work = stages.table()[stage]
     with transaction.atomic(durable=True):
-        boarding = board(flight_id, stage, worker=worker)
-        if boarding is None:
+        boarded = board(flight_id, stage, worker=worker, needs=work.needs)
+        if boarded is None:
             return False
+        boarding, items = boarded
         if stage == stages.ORDER[0]:
-            coming = Handoff.objects.filter(runs__flight=flight_id, runs__status="running")
+            coming = Handoff.objects.filter(pk__in=[item.handoff_id for item in items])
             HANDOFF.move(coming, was={"queued"}, to="ingesting", reason=Reason.STARTED, by=worker)
     reached(f"{stage}.boarded")
-    work = stages.table()[stage]
-    return settle(boarding, work, outcomes(work, load(boarding, work)))
+    found = outcomes(work, complete(items, work))
+    settlement = SETTLEMENTS.get(stage, pass_on)
+    try:
+        return settle(boarding, work, found, settlement)
+    except landing.REFUSALS as refusal:
+        if settlement is not landing.settle:
+            raise
+        log.warning("the store refused a flight", flight=flight_id, error=type(refusal).__name__)
+        return settle(boarding, work, found, landing.settle_singly)
 
 
 def outcomes(work: stages.StageWork, items: Sequence[Item]) -> list[Outcome]:
@@ -71,31 +85,29 @@ def outcomes(work: stages.StageWork, items: Sequence[Item]) -> list[Outcome]:
     return outcomes(work, items[:half]) + outcomes(work, items[half:])
 
 
-def settle(boarding: Boarding, work: stages.StageWork, found: Sequence[Outcome]) -> bool:
+def settle(boarding: Boarding, work: stages.StageWork, found: Sequence[Outcome], settlement: Settlement) -> bool:
     """Write what the stage found, if the lease still holds; False when the chain need not go on."""
     with transaction.atomic(durable=True):
         if boarding.stage == stages.ORDER[-1]:
             lock(boarding.reflection_id)  # before any row: applies wait for each other here
-        if not leave(boarding):
+        aboard = leave(boarding)
+        if aboard is None:
             log.warning("lease lost", flight=boarding.flight_id, stage=boarding.stage)
             return False
-        here = aboard(boarding)
-        done = [outcome for outcome in found if isinstance(outcome, Done) and outcome.item.run_id in here]
-        failed = [outcome for outcome in found if isinstance(outcome, Failed) and outcome.item.run_id in here]
-        special = SETTLEMENTS.get(boarding.stage)
-        going = special(boarding, done) if special else [Onward(one, boarding.next) for one in done]
-        move_on(going, stage=boarding.stage, recipe=work.recipe)
-        fail(failed, stage=boarding.stage, by=boarding.worker)
-        # whoever did not go on may have been the last aboard
-        goes_on = len(going) == len(here) > 0 or not land_if_empty(boarding)
+        done = [one for one in found if isinstance(one, Done) and one.item.run_id in aboard.here]
+        settled = settlement(boarding, done)
+        failed = [one for one in found if isinstance(one, Failed) and one.item.run_id in aboard.here]
+        failed += settled.failed
+        move_on(settled.onward, stage=boarding.stage, recipe=work.recipe)
+        goes_on = bool(aboard.others) or any(onward.to != boarding.stage for onward in settled.onward)
+        steps = [*settled.steps, *failing.steps_of(failed, by=boarding.worker)]
+        if not goes_on:
+            here = Flight.objects.filter(pk=boarding.flight_id)
+            told = {"reason": Reason.APPLIED, "by": boarding.worker}
+            steps.append(FLIGHT.step(here, was={"open"}, to="landed", lease_until=None, worker="", **told))
+        take_all(steps, must_move=settled.must_move)
+        if failed:
+            failing.quarantine(failed, stage=boarding.stage)
         reached(f"{boarding.stage}.before_commit")
     reached(f"{boarding.stage}.after_commit")
     return goes_on
-
-
-def land_if_empty(boarding: Boarding) -> bool:
-    """End the flight if nobody is aboard any more."""
-    left = IngestRun.objects.filter(flight=OuterRef("pk"), status="running")
-    empty = Flight.objects.filter(~Exists(left), pk=boarding.flight_id)
-    told = {"reason": Reason.APPLIED, "by": boarding.worker}
-    return bool(FLIGHT.move(empty, was={"open"}, to="landed", lease_until=None, worker="", **told))

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from ledger.failures import Failure
+from patches.predicates import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,21 @@ class Document:
     markdown: bool = False  # headings, lists and code fences mean something
     dated: str | None = None  # the document's own date, as precise as it states: "2019", "2019-05" or "2019-05-02"
     encoding: str = ""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A batch as it was proposed: patches as (op, payload) by number, which of them the gate rejected, and its words.
+
+    `vectors` are those of its passages by text hash, as PostgreSQL writes them; loaded for apply alone.
+    """
+
+    status: str
+    digest: str
+    patches: tuple[tuple[str, Mapping[str, Any]], ...]
+    rejected: frozenset[int] = frozenset()
+    vectors: Mapping[str, str] = field(default_factory=dict)
+    vocabulary: Vocabulary = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,16 +55,7 @@ class Item:
     batch_id: int | None = None
     outputs: Mapping[str, Any] = field(default_factory=dict)
     memos: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    proposal: "Proposal | None" = None
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A batch as it was proposed: patches as (op, payload) by number, and which of them the gate rejected."""
-
-    digest: str
-    patches: tuple[tuple[str, Mapping[str, Any]], ...]
-    rejected: frozenset[int] = frozenset()
+    proposal: Proposal | None = None
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ingestion.outcomes import Done
+from ingestion.outcomes import Done, Failed
 from ledger import statements
+from ledger.lifecycle import Step, take
 
 # Outputs and memos are written with the move, so a run never stands before a stage whose inputs are missing.
 ONWARD = """
@@ -84,3 +85,26 @@ def remember(memos: dict[str, Any], *, stage: str, recipe: str) -> None:
 def _vector(vector: Any) -> str:
     # eight digits: what a float32 needs to come back as itself is nine, the last of which no distance shows
     return "[" + ",".join(map("%.8g".__mod__, vector.tolist())) + "]"
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a stage's settlement decided: whose outputs are kept, the moves to make, and who failed.
+
+    With `must_move` the steps move exactly that many rows, or the whole transaction is rolled back.
+    """
+
+    onward: Sequence[Onward] = ()
+    steps: Sequence[Step] = ()
+    failed: Sequence[Failed] = ()
+    must_move: int = 0
+
+
+class Unmoved(Exception):
+    """A row that had to move was not where it was seen to be."""
+
+
+def take_all(steps: Sequence[Step], *, must_move: int = 0) -> None:
+    """Take the steps in one statement. Raises Unmoved if fewer rows moved than had to."""
+    if steps and sum(map(len, take(*steps))) < must_move:
+        raise Unmoved

@@ -9,13 +9,13 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, QuerySet
 
 from ledger import statements
-from ledger.lifecycle import take
+from ledger.lifecycle import Step
 from ledger.reasons import Reason
-from patches.carriers import carry
+from patches.carriers import CARRIED, given
 from patches.lifecycles import BATCH
-from patches.models import Carrier, Patch, PatchBatch, UncarriedBatch
+from patches.models import Carrier, PatchBatch, UncarriedBatch
 from patches.names import entity_id, slot_of
-from patches.predicates import registry
+from patches.predicates import Vocabulary
 from patches.slots import revise
 from patches.sql import statement
 from patches.timeline import instants
@@ -26,16 +26,20 @@ APPLY_LOCK = 7_304_512
 
 @dataclass(frozen=True)
 class Content:
-    """An approved batch, with what it needs to become live: its patches less the rejected ones, and its passages.
+    """An approved batch, with what it needs to become live.
 
-    `carriers` are (reference, payload hash); `passages` are (n, start, end, text, text hash, vector as PostgreSQL reads it).
+    `comes_back`: it was live before and was superseded, so its passages and assertions are there. `carriers` are
+    (reference, payload hash); `claims` are (patch number, payload) without the rejected ones; `passages` are
+    (n, start, end, text, text hash, vector as PostgreSQL writes it).
     """
 
     batch_id: int
     content_hash: str
+    comes_back: bool
     carriers: Sequence[tuple[UUID, str]]
-    patches: Sequence[tuple[int, str, Mapping[str, Any]]]
+    claims: Sequence[tuple[int, Mapping[str, Any]]]
     passages: Sequence[tuple[int, int, int, str, str, str]]
+    vocabulary: Vocabulary
 
 
 def lock(reflection_id: int) -> None:
@@ -43,46 +47,42 @@ def lock(reflection_id: int) -> None:
     statements.rows("SELECT pg_advisory_xact_lock(%s, %s)", [APPLY_LOCK, reflection_id])
 
 
-def apply(reflection_id: int, contents: Sequence[Content], *, by: str) -> list[int]:
-    """Make the batches live in one apply number; return the ids applied.
+def apply(reflection_id: int, contents: Sequence[Content], *, by: str) -> list[Step]:
+    """Write what the batches make live, in one apply number; return the steps that make them applied.
 
-    A batch that was superseded comes back as it was. Needs the reflection's lock and a transaction. A constant number
-    of statements, whatever the number of batches.
+    The caller takes the steps in the same transaction, and rolls back if a batch does not move: it is not approved any
+    more. Needs the reflection's lock. A constant number of statements, whatever the number of batches.
     """
     if not contents:
         return []
-    wanted = PatchBatch.objects.filter(pk__in=[content.batch_id for content in contents])
-    fresh, revived = take(
-        BATCH.step(wanted, was={"approved"}, to="applied", reason=Reason.APPLIED, by=by),
-        BATCH.step(wanted.all(), was={"superseded"}, to="applied", reason=Reason.APPLIED, by=by),
-    )
-    moving = {*fresh, *revived}
-    new = [content for content in contents if content.batch_id in set(fresh)]
+    new = [content for content in contents if not content.comes_back]
+    revived = [content.batch_id for content in contents if content.comes_back]
     entities, assertions = _knowledge(reflection_id, new)
-    [(seq, slots)] = statements.rows(
-        statement("put"),
+    carriers = [
+        (reference, content.batch_id, content.content_hash, payload_hash)
+        for content in contents
+        for reference, payload_hash in content.carriers
+    ]
+    [(seq, left_behind, slots)] = statements.rows(
+        statement("put").replace("{carried}", CARRIED),
         {
             "reflection": reflection_id,
             "passages": json.dumps([_passage(content.batch_id, *p) for content in new for p in content.passages]),
             "entities": json.dumps(entities, default=str),
             "assertions": json.dumps(assertions, default=str),
-            "batches": sorted(moving),
+            "batches": [content.batch_id for content in contents],
             "revived": revived,
+            **given(carriers),
         },
     )
     touched = {assertion["slot"] for assertion in assertions} | set(slots)
-    left_behind = carry(
-        [
-            (reference, content.batch_id, content.content_hash, payload_hash)
-            for content in contents
-            if content.batch_id in moving
-            for reference, payload_hash in content.carriers
-        ]
-    )
     if left_behind:
         touched |= withdraw(PatchBatch.objects.filter(pk__in=left_behind), seq=seq, by=by)
     revise(reflection_id, touched, seq=seq)
-    return sorted(moving)
+    told: dict[str, Any] = {"to": "applied", "reason": Reason.APPLIED, "by": by}
+    fresh = PatchBatch.objects.filter(pk__in=[content.batch_id for content in new])
+    steps = [BATCH.step(fresh, was={"approved"}, **told)]
+    return [*steps, BATCH.step(PatchBatch.objects.filter(pk__in=revived), was={"superseded"}, **told)]
 
 
 def withdraw(batches: QuerySet[PatchBatch], *, seq: int, by: str) -> set[UUID]:
@@ -92,6 +92,7 @@ def withdraw(batches: QuerySet[PatchBatch], *, seq: int, by: str) -> set[UUID]:
     list(batches.order_by("pk").select_for_update().values_list("pk"))
     uncarried = batches.filter(~Exists(Carrier.objects.filter(batch=OuterRef("pk"))))
     ended = BATCH.move(uncarried, was={"applied"}, to="superseded", reason=Reason.NO_CARRIER, by=by)
+    UncarriedBatch.objects.filter(batch__in=batches).delete()
     if not ended:
         return set()
     return {slot for (slot,) in statements.rows(statement("withdraw"), {"seq": seq, "batches": ended})}
@@ -107,7 +108,6 @@ def retire(reflection_id: int, batch_ids: Sequence[int], *, by: str) -> None:
         "INSERT INTO patches_applytransaction (reflection_id) VALUES (%s) RETURNING seq", [reflection_id]
     )
     revise(reflection_id, withdraw(PatchBatch.objects.filter(pk__in=batch_ids), seq=seq, by=by), seq=seq)
-    UncarriedBatch.objects.filter(pk__in=batch_ids).delete()
 
 
 def _passage(batch_id: int, n: int, start: int, end: int, text: str, text_hash: str, vector: str) -> dict[str, Any]:
@@ -126,7 +126,6 @@ def _knowledge(reflection_id: int, contents: Sequence[Content]) -> tuple[list[di
     """The entities that the contents name, each once, and their assertions."""
     entities: dict[UUID, dict[str, Any]] = {}
     assertions = []
-    predicates = registry() if contents else {}
 
     def entity(type_: str, key: str, name: str) -> UUID:
         id_ = entity_id(reflection_id, type_, key)
@@ -134,12 +133,10 @@ def _knowledge(reflection_id: int, contents: Sequence[Content]) -> tuple[list[di
         return id_
 
     for content in contents:
-        for n, op, claim in content.patches:
-            if op != Patch.Op.ASSERT_FACT:
-                continue
+        for n, claim in content.claims:
             subject = entity(claim["subject_type"], claim["subject_key"], claim["subject"])
             is_value = claim["object_type"] in VALUES
-            many = predicates[claim["predicate"]].cardinality != "single"
+            many = content.vocabulary[claim["predicate"]].cardinality != "single"
             assertions.append(
                 {
                     "batch_id": content.batch_id,

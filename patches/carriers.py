@@ -1,21 +1,22 @@
 """Which batch holds what each reference says: the one place where a reference's `applied_*` moves."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from ledger import statements
 
-# The references are locked and looked at first: one that is gone by now carries nothing.
-CARRY = """
-WITH given AS (
-  SELECT * FROM unnest(%(references)s::uuid[], %(batches)s::bigint[], %(contents)s::text[], %(payloads)s::text[])
+# The references are locked and looked at first: one that is gone by now carries nothing. Shared with sql/put.sql.
+CARRIED = """
+given AS (
+  SELECT * FROM unnest(%(references)s::uuid[], %(carried)s::bigint[], %(contents)s::text[], %(payloads)s::text[])
     AS g(reference_id, batch_id, content_hash, payload_hash)
 ),
 present AS MATERIALIZED (
   SELECT given.* FROM given JOIN handoffs_reference r ON r.id = given.reference_id
   WHERE r.gone_at IS NULL ORDER BY r.id FOR UPDATE OF r
 ),
-left_behind AS (
+left_behind AS MATERIALIZED (
   SELECT DISTINCT c.batch_id FROM patches_carrier c JOIN present USING (reference_id) WHERE c.batch_id <> present.batch_id
 ),
 carried AS (
@@ -29,38 +30,34 @@ noted AS (
 ),
 loose AS (
   INSERT INTO patches_uncarriedbatch (batch_id)
-  SELECT batch_id FROM given EXCEPT SELECT batch_id FROM present
+  (SELECT batch_id FROM given EXCEPT SELECT batch_id FROM present) UNION SELECT batch_id FROM left_behind
   ON CONFLICT DO NOTHING
-)
-SELECT batch_id FROM left_behind ORDER BY 1
-"""
+)"""
 DROP = """
 WITH dropped AS (DELETE FROM patches_carrier WHERE reference_id = ANY(%(references)s::uuid[]) RETURNING batch_id)
 INSERT INTO patches_uncarriedbatch (batch_id) SELECT DISTINCT batch_id FROM dropped ON CONFLICT DO NOTHING
 """
 
 
-def carry(carriers: Sequence[tuple[UUID, int, str, str]]) -> list[int]:
-    """Let each reference carry its batch, and note what is applied: (reference, batch, content hash, payload hash).
+Carriage = tuple[UUID, int, str, str]
 
-    Returns the batches that a reference left behind: they may have lost their last carrier. One statement. Needs a
-    transaction in which the batches are applied and locked.
+
+def given(carriers: Sequence[Carriage]) -> dict[str, list[Any]]:
+    """The parameters of CARRIED: (reference, batch, content hash, payload hash) each."""
+    columns = list(zip(*carriers, strict=True)) or [(), (), (), ()]
+    return dict(zip(("references", "carried", "contents", "payloads"), map(list, columns), strict=True))
+
+
+def carry(carriers: Sequence[Carriage]) -> None:
+    """Let each reference carry a batch that is live already, and note what is applied.
+
+    The batches that a reference leaves behind are looked at by the next sweep. One statement. Needs a transaction in
+    which the batches are locked.
     """
-    if not carriers:
-        return []
-    references, batches, contents, payloads = map(list, zip(*carriers, strict=True))
-    given = {"references": references, "batches": batches, "contents": contents, "payloads": payloads}
-    return [batch_id for (batch_id,) in statements.rows(CARRY, given)]
+    if carriers:
+        statements.rows(f"WITH {CARRIED} SELECT batch_id FROM left_behind", given(carriers))
 
 
 def drop(references: Sequence[UUID]) -> None:
     """References that are gone carry nothing any more. Needs a transaction in which they were marked gone before."""
     statements.run(DROP, {"references": list(references)})
-
-
-def note_loose(batches: Sequence[int]) -> None:
-    """Have the batches looked at: they may have lost their last carrier."""
-    statements.run(
-        "INSERT INTO patches_uncarriedbatch (batch_id) SELECT unnest(%s::bigint[]) ON CONFLICT DO NOTHING",
-        [list(batches)],
-    )

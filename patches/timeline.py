@@ -26,7 +26,7 @@ class Held:
 
 
 def instants(period_start: str | None, period_end: str | None) -> tuple[datetime | None, datetime | None, str]:
-    """Turn stated dates ("2019", "2019-05", "2019-05-02") into a half-open interval and its coarsest precision.
+    """Turn stated dates ("2019", "2019-05", "2019-05-02") into a half-open interval and its finest precision.
 
     The end is inclusive as stated: "until 2019" holds through 2019. Raises ValueError for a date that does not exist.
     """
@@ -41,7 +41,10 @@ def instants(period_start: str | None, period_end: str | None) -> tuple[datetime
 
 
 def _precision(stated: str) -> str:
-    return {0: "year", 1: "month", 2: "day"}[stated.count("-")]
+    precisions = ("year", "month", "day")
+    if stated.count("-") >= len(precisions):
+        raise ValueError(f"no date: {stated!r}")
+    return precisions[stated.count("-")]
 
 
 def _first(stated: str) -> datetime:
@@ -117,7 +120,7 @@ def _successive(found: Sequence[Held]) -> list[Held]:
     placed = [held for held in found if held.start or held.end is None or held.end <= earliest]
     firsts = [_elect(list(group)) for _, group in groupby(placed, key=lambda held: held.start or EARLIEST)]
     cut = []
-    for held, following in zip(firsts, [*firsts[1:], None], strict=True):
+    for held, following in zip(firsts, [*firsts[1:], None], strict=False):  # both may be none at all
         end = held.end
         if following is not None and (end or LATEST) > (following.start or EARLIEST):
             end = following.start

@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 case "${1:-}" in
-    run) files="requirements/embedded.txt requirements/production.txt" size="about 600 MB" ;;
+    run) files="requirements/embedded.txt requirements/production.txt" size="about 750 MB" ;;
     dev) files="requirements/dev.txt" size="about 1 GB" ;;
     *) echo "usage: sh requirements/install.sh run|dev" >&2; exit 2 ;;
 esac

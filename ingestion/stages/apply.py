@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from ingestion.outcomes import Done, Item, Outcome
 from patches.apply import Content
-from ingestion.passages import hash_of
 
 
 class Apply:
@@ -13,28 +12,27 @@ class Apply:
     name = "apply"
     recipe = "apply-1"
     needs = ("fetch", "proposal")
-    memos = ("embed",)
+    memos = ()
 
     def process(self, items: Sequence[Item]) -> Iterator[Outcome]:
         for item in items:
             assert item.proposal is not None and item.batch_id is not None  # noqa: S101,PT018
-            text = item.outputs["fetch"]["text"]
-            spans = next(payload["spans"] for op, payload in item.proposal.patches if op == "put_passages")
-            vectors = item.memos["embed"]
-            yield Done(
-                item,
-                result=Content(
-                    item.batch_id,
-                    item.content_hash,
-                    [(item.reference_id, item.payload_hash)],
-                    [
-                        (n, op, payload)
-                        for n, (op, payload) in enumerate(item.proposal.patches)
-                        if n not in item.proposal.rejected
-                    ],
-                    [
-                        (n, start, end, text[start:end], text_hash, vectors[text_hash])
-                        for n, (start, end, text_hash) in enumerate(spans)
-                    ],
-                ),
+            text, proposal = item.outputs["fetch"]["text"], item.proposal
+            spans = next(payload["spans"] for op, payload in proposal.patches if op == "put_passages")
+            content = Content(
+                batch_id=item.batch_id,
+                content_hash=item.content_hash,
+                comes_back=proposal.status == "superseded",
+                carriers=[(item.reference_id, item.payload_hash)],
+                claims=[
+                    (n, payload)
+                    for n, (op, payload) in enumerate(proposal.patches)
+                    if op == "assert_fact" and n not in proposal.rejected
+                ],
+                passages=[
+                    (n, start, end, text[start:end], text_hash, proposal.vectors[text_hash])
+                    for n, (start, end, text_hash) in enumerate(spans)
+                ],
+                vocabulary=proposal.vocabulary,
             )
+            yield Done(item, result=content)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from ingestion.outcomes import Done, Item, Outcome
 from patches.judge import POLICY, judge
-from patches.predicates import registry
 from patches.checks import Judged
 
 
@@ -17,10 +16,10 @@ class Evaluate:
     memos = ()
 
     def process(self, items: Sequence[Item]) -> Iterator[Outcome]:
-        predicates = registry()
         for item in items:
             assert item.proposal is not None and item.batch_id is not None  # noqa: S101,PT018
-            judged = Judged(item.proposal.digest, item.outputs["fetch"]["text"], item.proposal.patches, predicates)
+            text, proposal = item.outputs["fetch"]["text"], item.proposal
+            judged = Judged(proposal.digest, text, proposal.patches, proposal.vocabulary)
             judgement = judge(item.batch_id, judged)
             yield Done(
                 item,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from patches.models import Predicate
+from patches.predicates import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Judged:
     digest: str
     text: str
     patches: Sequence[tuple[str, Mapping[str, Any]]]
-    predicates: Mapping[str, Predicate]
+    predicates: Vocabulary
     rejected: frozenset[int] = field(default_factory=frozenset)  # by the checks per patch, before the batch is judged
 
     def claims(self) -> list[tuple[int, Mapping[str, Any]]]:

@@ -1,6 +1,7 @@
--- Make batches live: their passages, entities, assertions, and their span of life.
--- Answers the apply number, and the slots of batches that came back to life.
-WITH seq AS (
+-- Make batches live: their carriers, passages, entities, assertions, and their span of life.
+-- Answers the apply number, the batches that references left behind, and the slots of batches that came back to life.
+WITH {carried},
+seq AS (
   INSERT INTO patches_applytransaction (reflection_id) VALUES (%(reflection)s) RETURNING seq
 ),
 passages AS (
@@ -36,4 +37,4 @@ revived_passages AS (
 revived AS (
   UPDATE patches_assertion SET live = true WHERE batch_id = ANY(%(revived)s::bigint[]) RETURNING slot
 )
-SELECT seq.seq, ARRAY(SELECT DISTINCT slot FROM revived) FROM seq
+SELECT seq.seq, ARRAY(SELECT batch_id FROM left_behind ORDER BY 1), ARRAY(SELECT DISTINCT slot FROM revived) FROM seq

@@ -1,0 +1,65 @@
+from typing import Any
+
+from django.contrib import admin
+
+from handoffs.models import Handoff, Payload, Reference, Reflection, Source
+from ledger.listing import Listing, ReasonFilter, hash_prefix, linked, number, text_prefix, uuid
+
+
+@admin.register(Reflection)
+class ReflectionAdmin(Listing[Reflection]):
+    list_display = ("name", "created_at")
+    searches = (text_prefix("the start of a name", "name"),)
+
+
+@admin.register(Source)
+class SourceAdmin(Listing[Source]):
+    editable = ("priority", "weight", "paused")
+    list_display = ("name", linked("reflection"), "kind", "priority", "weight", "paused", "synced_at", "last_error")
+    list_filter = ("paused", "priority")
+    list_select_related = ("reflection",)
+    searches = (number("a source's id"), text_prefix("the start of its name", "name"))
+
+
+@admin.register(Payload)
+class PayloadAdmin(Listing[Payload]):
+    list_display = ("payload_hash", "size_bytes", "created_at")
+    searches = (hash_prefix("the start of a payload's hash", "payload_hash"),)
+
+
+class Gone(admin.SimpleListFilter):
+    title = "presence"
+    parameter_name = "gone"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+        return [("1", "gone")]
+
+    def queryset(self, request: Any, queryset: Any) -> Any:  # noqa: ARG002
+        return queryset.exclude(gone_at=None) if self.value() else queryset
+
+
+@admin.register(Reference)
+class ReferenceAdmin(Listing[Reference]):
+    list_display = ("external_id", linked("source"), "media_type", "seen_at", "applied_at", "gone_at", "reason")
+    list_filter = (Gone,)
+    list_select_related = ("source__reflection",)
+    ordering = ("source_id", "external_id")
+    searches = (
+        uuid("a reference's id"),
+        hash_prefix("the start of the hash of the payload last seen", "seen_payload__payload_hash"),
+        text_prefix("the start of an item's name", "external_id"),
+    )
+
+
+@admin.register(Handoff)
+class HandoffAdmin(Listing[Handoff]):
+    lifecycle = "handoff"
+    list_display = ("id", "state", "why", linked("reference"), linked("source"), "size_bytes", "opened", "since")
+    list_filter = ("status", ("reason", ReasonFilter))
+    list_select_related = ("reference", "source__reflection")
+    searches = (
+        number("a handoff's id"),
+        uuid("a reference's id", "reference"),
+        hash_prefix("the start of a payload's hash", "payload__payload_hash"),
+        text_prefix("the start of an item's name", "reference__external_id"),
+    )

@@ -1,0 +1,115 @@
+from django.contrib import admin
+from django.db.models import TextField
+from django.db.models.functions import Cast, Length
+from django.utils.safestring import SafeString
+
+from ingestion.models import Flight, IngestRun, Memo, Quarantine, StageOutput
+from ingestion.stages import ORDER
+from ledger import rendering
+from ledger.listing import Listing, hash_prefix, linked, number, text_prefix, uuid
+
+
+@admin.register(IngestRun)
+class IngestRunAdmin(Listing[IngestRun]):
+    lifecycle = "run"
+    list_display = (
+        "id",
+        "state",
+        "why",
+        "stage",
+        linked("handoff.reference"),
+        linked("source"),
+        linked("flight"),
+        "attempts",
+        "since",
+    )
+    list_filter = ("status",)
+    list_select_related = ("handoff__reference", "source__reflection", "flight")
+    deferred = ("detail",)
+    shows = ("reference", "trouble", "stage_outputs")
+    searches = (
+        number("a run's id"),
+        uuid("a reference's id", "handoff__reference"),
+        hash_prefix("the start of a payload's hash", "handoff__payload__payload_hash"),
+        text_prefix("the start of an item's name", "handoff__reference__external_id"),
+    )
+
+    @admin.display(description="reference")
+    def reference(self, run: IngestRun) -> SafeString:
+        return rendering.link(run.handoff.reference)
+
+    @admin.display(description="quarantine")
+    def trouble(self, run: IngestRun) -> SafeString:
+        """Why it waits for a person, or did: the stage, the class of failure, and a bug's traceback."""
+        cause = Quarantine.objects.filter(run=run).first()
+        if not cause:
+            return rendering.NOTHING
+        told = rendering.table(
+            ["since", "stage", "failure"], [(rendering.moment(cause.created_at), cause.stage, cause.failure)]
+        )
+        return rendering.stacked(told, rendering.block(cause.traceback))
+
+    @admin.display(description="outputs")
+    def stage_outputs(self, run: IngestRun) -> SafeString:
+        sized = run.outputs.defer("data").annotate(size=Length(Cast("data", TextField())))
+        left = {output.stage: output for output in sized}
+        return rendering.table(
+            ["stage", "at", "characters", "recipe"],
+            [
+                (
+                    rendering.anchor(rendering.page(left[stage]), stage),
+                    rendering.moment(left[stage].created_at),
+                    f"{left[stage].size:,}",
+                    left[stage].recipe,
+                )
+                for stage in ORDER
+                if stage in left
+            ],
+        )
+
+
+@admin.register(Flight)
+class FlightAdmin(Listing[Flight]):
+    lifecycle = "flight"
+    list_display = ("id", "state", "why", "stage", linked("source"), "runs_aboard", "size_bytes", "worker", "since")
+    list_filter = ("status",)
+    list_select_related = ("source__reflection",)
+    searches = (number("a flight's id"),)
+
+
+@admin.register(StageOutput)
+class StageOutputAdmin(Listing[StageOutput]):
+    list_display = ("id", linked("run"), "stage", "created_at")
+    list_select_related = ("run",)
+    deferred = ("data",)
+    searches = (number("a run's id", "run"),)
+
+
+@admin.register(Memo)
+class MemoAdmin(Listing[Memo]):
+    list_display = ("id", "stage", "text_hash", "recipe")
+    hidden = ("vector",)
+    deferred = ("vector", "data")
+    searches = (number("a memo's id"), hash_prefix("the start of a text's hash", "text_hash"))
+
+
+@admin.register(Quarantine)
+class QuarantineAdmin(Listing[Quarantine]):
+    list_display = ("id", linked("run"), "state_of_run", "failure", "stage", "detail", "created_at")
+    list_select_related = ("run",)
+    deferred = ("traceback",)
+    hidden = ("traceback",)
+    shows = ("trace",)
+    searches = (number("a run's id", "run"),)
+
+    @admin.display(description="status of the run")
+    def state_of_run(self, quarantine: Quarantine) -> SafeString:
+        return rendering.state(quarantine.run.status)
+
+    @admin.display(description="detail")
+    def detail(self, quarantine: Quarantine) -> str:
+        return quarantine.run.detail
+
+    @admin.display(description="traceback")
+    def trace(self, quarantine: Quarantine) -> SafeString:
+        return rendering.block(quarantine.traceback)

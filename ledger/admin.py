@@ -1,0 +1,28 @@
+from django.contrib import admin
+from django.db.models import Q
+
+from ledger import rendering
+from ledger.listing import Listing, Route, number
+from ledger.models import Event
+
+
+def _of_row(term: str) -> Q:
+    lifecycle, row_id = term.lower().split()
+    return Q(lifecycle=lifecycle, row_id=int(row_id))
+
+
+@admin.register(Event)
+class EventAdmin(Listing[Event]):
+    list_display = ("moment", "lifecycle", "row_id", "was", "new_state", "why", "by")
+    searches = (
+        Route("a lifecycle and a row, such as “run 12”", r"[A-Za-z]+\s+[0-9]{1,18}", _of_row),
+        number("the id of a row of any lifecycle", "row_id"),
+    )
+
+    @admin.display(description="at")
+    def moment(self, event: Event) -> str:
+        return rendering.moment(event.at)
+
+    @admin.display(description="became")
+    def new_state(self, event: Event) -> str:
+        return rendering.state(event.became)

@@ -1,0 +1,73 @@
+"""Small pieces of HTML for the admin's pages: links, tables, states. Everything from a row is escaped."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from json import dumps
+from typing import Any
+
+from django.contrib.admin.utils import quote
+from django.db import models
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+
+NOTHING = format_html("-")
+TEXT_SHOWN = 20_000  # characters
+
+
+def anchor(url: str, text: object) -> SafeString:
+    return format_html('<a href="{}">{}</a>', url, text)
+
+
+def link(row: models.Model | None) -> SafeString:
+    """A link to the row's own page."""
+    return anchor(page(row), Truncator(str(row)).chars(80)) if row else NOTHING
+
+
+def page(row: models.Model) -> str:
+    """The address of the row's own page."""
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[quote(row.pk)])
+
+
+def state(status: str) -> SafeString:
+    return format_html('<span class="state {}">{}</span>', status, status.replace("_", " "))
+
+
+def titled(text: str, title: str) -> SafeString:
+    return format_html('<span title="{}">{}</span>', title, text)
+
+
+def moment(at: datetime | None) -> str:
+    """A time to the millisecond, in UTC."""
+    return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}" if at else "-"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> SafeString:
+    """A table; a dash when it has no rows."""
+    body = format_html_join("", "<tr>{}</tr>", ((format_html_join("", "<td>{}</td>", zip(row)),) for row in rows))
+    if not body:
+        return NOTHING
+    head = format_html_join("", "<th>{}</th>", zip(heads))
+    return format_html('<table class="inside"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, body)
+
+
+def listed(items: Sequence[SafeString]) -> SafeString:
+    return format_html_join(" · ", "{}", zip(items)) if items else NOTHING
+
+
+def stacked(*parts: SafeString) -> SafeString:
+    return format_html_join("", "<div>{}</div>", zip(parts))
+
+
+def block(text: str) -> SafeString:
+    """Text as it stands, cut where a page would grow beyond reading."""
+    if not text:
+        return NOTHING
+    cut = len(text) > TEXT_SHOWN
+    shown = f"{text[:TEXT_SHOWN]}\n… {len(text) - TEXT_SHOWN:,} more characters" if cut else text
+    return format_html("<pre>{}</pre>", shown)
+
+
+def json(value: Any) -> SafeString:
+    return block(dumps(value, indent=2, ensure_ascii=False))

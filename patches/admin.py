@@ -1,0 +1,211 @@
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+
+from ledger import rendering
+from ledger.listing import Listing, hash_prefix, linked, number, text_prefix, uuid
+from patches.models import (
+    ApplyTransaction,
+    Assertion,
+    BatchLife,
+    Carrier,
+    Entity,
+    Fact,
+    Passage,
+    Patch,
+    PatchBatch,
+    Predicate,
+    UncarriedBatch,
+    Verdict,
+)
+from patches.names import key_of
+
+PATCHES_SHOWN = 200
+CARRIERS_SHOWN = 50
+VERDICTS_SHOWN = 5
+
+
+@admin.register(PatchBatch)
+class PatchBatchAdmin(Listing[PatchBatch]):
+    lifecycle = "batch"
+    list_display = ("id", "state", "why", "title", linked("source"), "since")
+    list_filter = ("status",)
+    list_select_related = ("source__reflection",)
+    shows = ("verdicts", "patches", "carriers")
+    searches = (
+        number("a batch's id"),
+        hash_prefix("the start of a content's hash", "content_hash"),
+        uuid("the id of a reference that carries it", "carriers__reference"),
+    )
+
+    @admin.display(description="verdicts")
+    def verdicts(self, batch: PatchBatch) -> SafeString:
+        """The latest verdicts, each with its checks."""
+        return rendering.table(
+            ["at", "decision", "policy", "checks", "patches rejected"],
+            [
+                (
+                    rendering.moment(verdict.at),
+                    rendering.link(verdict),
+                    verdict.policy,
+                    _checks(verdict),
+                    ", ".join(map(str, verdict.rejected)) or "-",
+                )
+                for verdict in batch.verdicts.order_by("-id")[:VERDICTS_SHOWN]
+            ],
+        )
+
+    @admin.display(description="patches")
+    def patches(self, batch: PatchBatch) -> SafeString:
+        return rendering.table(
+            ["n", "change", "what it says"],
+            [
+                (rendering.anchor(rendering.page(patch), patch.n), patch.get_op_display(), _said(patch))
+                for patch in batch.patches.order_by("n")[:PATCHES_SHOWN]
+            ],
+        )
+
+    @admin.display(description="carriers")
+    def carriers(self, batch: PatchBatch) -> SafeString:
+        """The references that hold this content now; without one the batch is withdrawn."""
+        found = batch.carriers.select_related("reference").order_by("reference_id")[:CARRIERS_SHOWN]
+        return rendering.listed([rendering.link(carrier.reference) for carrier in found])
+
+
+def _checks(verdict: Verdict) -> SafeString:
+    checks: Mapping[str, Mapping[str, Any]] = verdict.checks
+    return rendering.table(
+        ["check", "passed", "value", "threshold", "offending patches"],
+        [
+            (
+                name.replace("_", " "),
+                rendering.state("yes" if check["passed"] else "no"),
+                check["value"],
+                check["threshold"],
+                ", ".join(map(str, check["offenders"])) or "-",
+            )
+            for name, check in sorted(checks.items())
+        ],
+    )
+
+
+def _said(patch: Patch) -> SafeString:
+    """A patch in one line of words; one of a kind unknown here as it is stored."""
+    said: Mapping[str, Any] = patch.payload
+    if patch.op == Patch.Op.ASSERT_FACT:
+        claim = f"{said['subject']} - {said['predicate']} - {said['object']}"
+        when = f" ({said['from'] or '…'} to {said['to'] or '…'})" if said.get("from") or said.get("to") else ""
+        return rendering.titled(claim + when, said["quote"])
+    if patch.op == Patch.Op.PUT_PASSAGES:
+        return rendering.titled(f"{len(said['spans'])} passages", "")
+    return rendering.titled(Truncator(str(said)).chars(200), "")
+
+
+@admin.register(Patch)
+class PatchAdmin(Listing[Patch]):
+    list_display = ("id", linked("batch"), "n", "op", "says")
+    list_select_related = ("batch",)
+    searches = (number("a patch's id"),)
+
+    @admin.display(description="what it says")
+    def says(self, patch: Patch) -> SafeString:
+        return _said(patch)
+
+
+@admin.register(Verdict)
+class VerdictAdmin(Listing[Verdict]):
+    list_display = ("id", "decision", linked("batch"), "policy", "at")
+    list_select_related = ("batch",)
+    shows = ("table_of_checks",)
+    searches = (number("a verdict's id"), hash_prefix("the start of a batch's content hash", "batch__content_hash"))
+    hidden = ("checks",)
+
+    @admin.display(description="checks")
+    def table_of_checks(self, verdict: Verdict) -> SafeString:
+        return _checks(verdict)
+
+
+@admin.register(Carrier)
+class CarrierAdmin(Listing[Carrier]):
+    list_display = (linked("reference"), linked("batch"))
+    list_display_links = None
+    list_select_related = ("reference", "batch")
+    searches = (number("a batch's id", "batch"), uuid("a reference's id", "reference"))
+
+
+@admin.register(UncarriedBatch)
+class UncarriedBatchAdmin(Listing[UncarriedBatch]):
+    list_display = (linked("batch"), "since")
+    list_display_links = None
+    list_select_related = ("batch",)
+    searches = (number("a batch's id"),)
+
+
+@admin.register(ApplyTransaction)
+class ApplyTransactionAdmin(Listing[ApplyTransaction]):
+    list_display = ("seq", linked("reflection"), "at")
+    list_select_related = ("reflection",)
+    searches = (number("an apply number"),)
+
+
+@admin.register(BatchLife)
+class BatchLifeAdmin(Listing[BatchLife]):
+    list_display = ("id", linked("batch"), "sys")
+    list_select_related = ("batch",)
+    searches = (number("a batch's id", "batch"),)
+
+
+@admin.register(Passage)
+class PassageAdmin(Listing[Passage]):
+    list_display = ("id", linked("batch"), "n", "start", "end", "live", "beginning")
+    list_select_related = ("batch",)
+    hidden = ("vector", "words")
+    deferred = ("vector", "words")
+    searches = (number("a passage's id"), hash_prefix("the start of a batch's content hash", "batch__content_hash"))
+
+    @admin.display(description="text")
+    def beginning(self, passage: Passage) -> str:
+        return Truncator(passage.text).chars(80)
+
+
+@admin.register(Entity)
+class EntityAdmin(Listing[Entity]):
+    list_display = ("name", "type", linked("reflection"))
+    list_select_related = ("reflection",)
+    ordering = ("reflection_id", "type", "key")
+    searches = (uuid("an entity's id"), text_prefix("the start of its name", "key", key_of))
+
+
+@admin.register(Predicate)
+class PredicateAdmin(Listing[Predicate]):
+    # Not the cardinality: it says which assertions share a slot, and those of the past keep theirs.
+    editable = ("label", "subject_types", "object_types")
+    list_display = ("name", "label", "cardinality", "subject_types", "object_types")
+    ordering = ("name",)
+    searches = (text_prefix("the start of a predicate's name", "name"),)
+
+
+class StatementListing(Listing[Any]):
+    """Of assertions and facts: who, what, when."""
+
+    list_select_related = ("subject", "predicate")
+    searches = (
+        number("an id"),
+        uuid("the id of its subject or its slot", "subject"),
+        text_prefix("the start of its subject's name", "subject__key", key_of),
+    )
+
+
+@admin.register(Assertion)
+class AssertionAdmin(StatementListing):
+    list_display = ("id", linked("subject"), "predicate_id", "object_text", "valid", "live", linked("batch"))
+    list_select_related = ("subject", "batch")
+
+
+@admin.register(Fact)
+class FactAdmin(StatementListing):
+    list_display = ("id", linked("subject"), "predicate_id", "object_text", "valid", "sys", "basis")
+    list_select_related = ("subject",)
