@@ -5,9 +5,9 @@ import shutil
 from collections.abc import Iterator
 
 from celery import current_app
+from django.conf import settings
 from django.db import connection, transaction
 
-from django.conf import settings
 from handoffs.intake import Arrival, receive
 from handoffs.models import Source
 from ingestion.connectors import DEFAULT

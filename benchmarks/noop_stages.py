@@ -35,7 +35,7 @@ def drafted(item: Item) -> Done:
 
 
 def judged(item: Item) -> Done:
-    assert item.proposal is not None and item.batch_id is not None  # noqa: S101,PT018
+    assert item.proposal is not None and item.batch_id is not None  # noqa: S101
     approval = Judgement(item.batch_id, item.proposal.digest, Verdict.Decision.APPROVE, (), {})
     return Done(item, {"decision": "approve", "rejected": []}, result=approval)
 

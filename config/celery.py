@@ -4,9 +4,9 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.fixups import django as fixup
+from celery.fixups import django as celery_fixup
 from celery.signals import worker_init
-from kombu.transport import redis as transport
+from kombu.transport import redis as redis_transport
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the tokenizer's threads do not survive a fork
@@ -15,6 +15,9 @@ app = Celery("sluicegate")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
+# the published stubs leave out what is corrected here
+transport: Any = redis_transport
+fixup: Any = celery_fixup
 _connection_parameters = transport.Channel._connparams
 
 

@@ -8,7 +8,19 @@ from config.environment import load
 
 # These look at the code alone.
 WITHOUT_SERVERS = frozenset(
-    {"", "help", "--help", "-h", "--version", "version", "check", "makemessages", "collectstatic", "startapp", "settings"}
+    {
+        "",
+        "help",
+        "--help",
+        "-h",
+        "--version",
+        "version",
+        "check",
+        "makemessages",
+        "collectstatic",
+        "startapp",
+        "settings",
+    }
 )
 # These a newcomer types first: an embedded database is theirs alone, so its schema is brought up without being asked.
 MIGRATE_FIRST = frozenset({"ingest", "search", "export", "facts", "demo", "up", "runserver", "dispatcher"})

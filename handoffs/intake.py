@@ -34,7 +34,8 @@ class Taken:
 
 PAYLOADS = """
 INSERT INTO handoffs_payload (payload_hash, size_bytes)
-SELECT DISTINCT payload_hash, size_bytes FROM unnest(%(hashes)s::text[], %(sizes)s::bigint[]) p(payload_hash, size_bytes)
+SELECT DISTINCT payload_hash, size_bytes
+FROM unnest(%(hashes)s::text[], %(sizes)s::bigint[]) p(payload_hash, size_bytes)
 WHERE payload_hash IS NOT NULL ORDER BY 1 ON CONFLICT DO NOTHING
 """
 # Answers what stood before, so that a touch can be told from a change.
@@ -68,8 +69,9 @@ RETURNING reference_id
 
 
 def receive(source: Source, arrivals: Sequence[Arrival]) -> Taken:
-    """Note what was seen and make the handoffs that follow from it. Needs a transaction; a constant number of statements.
+    """Note what was seen and make the handoffs that follow from it: a constant number of statements.
 
+    Needs a transaction.
     A newer payload supersedes a waiting handoff of the same reference and waits for a running one. A payload that comes
     back opens its row again; a payload that is applied already, on a reference that was never gone, makes none.
     """

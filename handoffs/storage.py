@@ -14,11 +14,11 @@ class PayloadFolder(FileSystemStorage):
     The names are hashes, so two that save the same one have the same bytes, and the later rename changes nothing.
     """
 
-    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:  # noqa: ARG002  Django's signature
         """A payload has one name; Django's own would invent a second."""
         return name
 
-    def _save(self, name: str, content: File) -> str:
+    def _save(self, name: str, content: File[bytes]) -> str:
         final = Path(self.path(name))
         final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, part = tempfile.mkstemp(dir=final.parent, prefix=".part-")

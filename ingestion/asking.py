@@ -1,7 +1,9 @@
 """Ask a reflection: the question becomes a vector here, the answer comes from patches."""
 
+from django.conf import settings
+
 from handoffs.models import Reflection
-from ingestion.stages import table
+from ingestion.adapters import EMBEDDINGS, load
 from patches.search import Hit
 from patches.search import search as search_passages
 
@@ -9,5 +11,5 @@ from patches.search import search as search_passages
 def search(reflection: str, question: str, *, limit: int = 5) -> list[Hit]:
     """Return the passages that answer best. Raises Reflection.DoesNotExist."""
     owner = Reflection.objects.get(name=reflection)
-    [vector] = table()["embed"].port.embed([question])
+    [vector] = load(EMBEDDINGS, settings.EMBEDDINGS).embed([question])
     return search_passages(owner.pk, question, vector.tolist(), limit=limit)

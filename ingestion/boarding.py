@@ -71,9 +71,7 @@ class Aboard:
     others: int
 
 
-def board(
-    flight_id: int, stage: str, *, worker: str, needs: Sequence[str] = ()
-) -> tuple[Boarding, list[Item]] | None:
+def board(flight_id: int, stage: str, *, worker: str, needs: Sequence[str] = ()) -> tuple[Boarding, list[Item]] | None:
     """Take the lease for one stage; return the hold, and the runs with the outputs of the stages in `needs`.
 
     None for a message that is late, doubled or forged: leave the flight alone.
@@ -82,7 +80,7 @@ def board(
     found = statements.rows(BOARD, parameters)
     if not found:
         return None
-    items = [Item(*row[3:-2], outputs=_json(row[-2])) for row in found if row[3] is not None]
+    items = [_item(row[3:-1]) for row in found if row[3] is not None]
     return Boarding(flight_id, stage, worker, *found[0][:3]), items
 
 
@@ -104,6 +102,6 @@ def leave(boarding: Boarding) -> Aboard | None:
     return Aboard(here, len(found) - 1 - len(here))
 
 
-def _json(value: str | None) -> Any:
-    """Django hands over raw jsonb as text."""
-    return json.loads(value) if value else {}
+def _item(row: tuple[Any, ...]) -> Item:
+    outputs = json.loads(row[-1] or "{}")  # raw jsonb comes as text
+    return Item(*row[:-1], **{"outputs": outputs})

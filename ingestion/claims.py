@@ -51,7 +51,7 @@ class Sorted:
 def settle(boarding: Boarding, done: Sequence[Done]) -> Settled:
     """Claim the contents that nobody has; end or hold back the runs whose content somebody has.
 
-    Claims of one source are serialised by an advisory lock; the unique constraint on active runs is the guard behind it.
+    Claims of one source are serialised by an advisory lock; behind it stands the unique constraint on active runs.
     """
     if not done:
         return Settled()
@@ -110,7 +110,7 @@ def _steps(found: Sorted, *, by: str) -> list[Step]:
     steps: list[Step] = []
     if duplicates:
         originals = {run_id: run for run_id, (*_, run) in found.duplicates.items()}
-        told = {"reason": Reason.ALREADY_APPLIED, "by": by}
+        told: dict[str, Any] = {"reason": Reason.ALREADY_APPLIED, "by": by}
         steps += [
             RUN.step(runs(originals), was={"running"}, to="duplicate_skipped", duplicate_of=originals, **told),
             HANDOFF.step(handoffs(duplicates), was={"ingesting"}, to="skipped", **told),

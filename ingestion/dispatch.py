@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 BY = "dispatch"
 DISPATCH_LOCK = 7_304_515
 
-# Sources with work that may go now, the least served for its weight first; `waiting` is counted up to what can be admitted.
+# Sources with work that may go now, the least served for its weight first; `waiting` is counted no further than needed.
 SOURCES = """
 SELECT s.id, s.reflection_id, count(f.id) AS flying,
   (SELECT count(*) FROM (
@@ -37,7 +37,8 @@ GROUP BY s.id ORDER BY count(f.id)::float / s.weight, s.priority, s.id
 """
 # A run that waits for its content's claimant stays where it is until that one is done.
 DUE = """
-SELECT r.id, r.handoff_id, r.stage, h.size_bytes FROM ingestion_ingestrun r JOIN handoffs_handoff h ON h.id = r.handoff_id
+SELECT r.id, r.handoff_id, r.stage, h.size_bytes
+FROM ingestion_ingestrun r JOIN handoffs_handoff h ON h.id = r.handoff_id
 WHERE r.source_id = %(source)s AND r.status IN ('pending', 'retry_wait') AND r.next_attempt_at <= now()
   AND NOT EXISTS (SELECT FROM ingestion_ingestrun c WHERE c.id = r.waits_for_id
                   AND c.status IN ('pending', 'running', 'retry_wait', 'in_review'))
@@ -47,7 +48,8 @@ ORDER BY r.priority, r.next_attempt_at, r.id LIMIT %(most)s FOR UPDATE OF r SKIP
 FRESH = """
 SELECT h.id, h.size_bytes FROM handoffs_handoff h
 WHERE h.source_id = %(source)s AND h.status = 'pending'
-  AND NOT EXISTS (SELECT FROM handoffs_handoff w WHERE w.reference_id = h.reference_id AND w.status IN ('queued', 'ingesting'))
+  AND NOT EXISTS (SELECT FROM handoffs_handoff w
+                  WHERE w.reference_id = h.reference_id AND w.status IN ('queued', 'ingesting'))
   AND NOT EXISTS (SELECT FROM ingestion_ingestrun r WHERE r.handoff_id = h.id
                   AND r.status IN ('pending', 'running', 'retry_wait', 'in_review'))
 ORDER BY h.priority, h.id LIMIT %(most)s FOR UPDATE OF h SKIP LOCKED
@@ -107,7 +109,9 @@ def _fill(source: Source, room: int) -> tuple[int, str] | None:
     """Put the source's next work on a flight: no more than its share of the room, so that every worker has some."""
     most = min(settings.FLIGHT_RUNS, max(1, -(-source.waiting // room)))
     due = statements.rows(DUE, {"source": source.id, "most": most})
-    due = [(run, handoff, stage, size) for (run, handoff, stage, size), fits in zip(due, _fits(due), strict=True) if fits]
+    due = [
+        (run, handoff, stage, size) for (run, handoff, stage, size), fits in zip(due, _fits(due), strict=True) if fits
+    ]
     used = sum(size for *_, size in due)
     fresh = statements.rows(FRESH, {"source": source.id, "most": most - len(due)})
     fresh = [(handoff, size) for (handoff, size), fits in zip(fresh, _fits(fresh, used), strict=True) if fits]

@@ -48,8 +48,8 @@ class Faces:
             self.console.print(f"passed over: {count} × {reason.value} ({reason.label})")
         if synced.held:
             self.console.print(
-                f"[bold]{synced.held} items are absent from the listing; nothing was retired.[/bold] If they are really "
-                "gone, run again with --accept-deletions."
+                f"[bold]{synced.held} items are absent from the listing; nothing was retired.[/bold] "
+                "If they are really gone, run again with --accept-deletions."
             )
 
 

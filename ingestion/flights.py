@@ -6,6 +6,7 @@ raises its fence, settling compares it, so of two workers on one stage only the 
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -103,7 +104,7 @@ def settle(boarding: Boarding, work: stages.StageWork, found: Sequence[Outcome],
         steps = [*settled.steps, *failing.steps_of(failed, by=boarding.worker)]
         if not goes_on:
             here = Flight.objects.filter(pk=boarding.flight_id)
-            told = {"reason": Reason.APPLIED, "by": boarding.worker}
+            told: dict[str, Any] = {"reason": Reason.APPLIED, "by": boarding.worker}
             steps.append(FLIGHT.step(here, was={"open"}, to="landed", lease_until=None, worker="", **told))
         take_all(steps, must_move=settled.must_move)
         if failed:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-
 from handoffs.models import Reflection, Source
 from ingestion import dispatch, recovery
 from ingestion.stages import ORDER
@@ -23,12 +22,14 @@ SELECT status, stage, reason, count(*) FROM ingestion_ingestrun
 WHERE source_id = %(source)s AND (id > %(after)s OR id = ANY(%(already)s)) GROUP BY 1, 2, 3
 """
 OPEN = """
-SELECT (SELECT count(*) FROM handoffs_handoff WHERE source_id = %(source)s AND status IN ('pending', 'queued', 'ingesting')),
+SELECT (SELECT count(*) FROM handoffs_handoff
+        WHERE source_id = %(source)s AND status IN ('pending', 'queued', 'ingesting')),
        (SELECT count(*) FROM patches_uncarriedbatch u JOIN patches_patchbatch b ON b.id = u.batch_id
         WHERE b.source_id = %(source)s)
 """
 MODEL_CALLS = """
-SELECT coalesce(sum((o.data ->> 'new')::int), 0) FROM ingestion_stageoutput o JOIN ingestion_ingestrun r ON r.id = o.run_id
+SELECT coalesce(sum((o.data ->> 'new')::int), 0)
+FROM ingestion_stageoutput o JOIN ingestion_ingestrun r ON r.id = o.run_id
 WHERE r.source_id = %(source)s AND (r.id > %(after)s OR r.id = ANY(%(already)s)) AND o.stage = ANY(%(stages)s)
 """
 UNDER_WAY = """
@@ -150,5 +151,3 @@ def look(which: Mapping[str, Any]) -> Standing:
             seen.outcomes[status] += count
             seen.reasons[reason] += count
     return seen
-
-

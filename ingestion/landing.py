@@ -17,7 +17,6 @@ from ledger.lifecycle import Step
 from ledger.reasons import Reason
 from patches import apply as applying
 
-
 REFUSALS = (DataError, IntegrityError, Unmoved)
 
 
@@ -30,7 +29,7 @@ def settle(boarding: Boarding, done: Sequence[Done]) -> Settled:
 
 
 def settle_singly(boarding: Boarding, done: Sequence[Done]) -> Settled:
-    """Apply what can be applied: look for what the store refuses by halves, each in a savepoint, and fail that alone."""
+    """Apply what can be applied: by halves, each in a savepoint, find what the store refuses and fail that alone."""
     try:
         with transaction.atomic():
             settled = settle(boarding, done)

@@ -22,7 +22,8 @@ SELECT b.id, b.status, b.digest,
          FROM patches_patch p, jsonb_array_elements(p.payload -> 'spans') span
          JOIN ingestion_memo m ON m.text_hash = span ->> 2 AND m.stage = 'embed' AND m.recipe = %(recipe)s
          WHERE p.batch_id = b.id AND p.op = 'put_passages') END,
-       (SELECT jsonb_object_agg(name, jsonb_build_array(cardinality, subject_types, object_types)) FROM patches_predicate)
+       (SELECT jsonb_object_agg(name, jsonb_build_array(cardinality, subject_types, object_types))
+        FROM patches_predicate)
 FROM patches_patchbatch b WHERE b.id = ANY(%(batches)s)
 """
 MEMOS = """
@@ -33,7 +34,7 @@ WHERE m.text_hash = ANY(%(hashes)s)
 
 
 def complete(items: Sequence[Item], work: "stages.StageWork") -> list[Item]:
-    """Return the items with the proposals and memos that the stage declares; a statement each, whatever their number."""
+    """Return the items with the proposals or memos that the stage declares: one statement, whatever their number."""
     if not items:
         return []
     if "proposal" in work.needs:

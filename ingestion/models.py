@@ -93,7 +93,9 @@ class IngestRun(models.Model):
     stage = models.CharField(max_length=10, choices=Stage, default=Stage.FETCH, help_text="The stage it stands before.")
     flight = models.ForeignKey(Flight, models.PROTECT, null=True, blank=True, related_name="runs")
     next_attempt_at = models.DateTimeField(null=True, blank=True)
-    content_hash = models.CharField(max_length=64, null=True, blank=True, help_text="Set when it claims its content.")
+    content_hash = models.CharField(  # noqa: DJ001  null is what the unique constraint passes over
+        max_length=64, null=True, blank=True, help_text="Set when it claims its content."
+    )
     waits_for = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
     duplicate_of = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="duplicates")
     batch = models.ForeignKey(PatchBatch, models.PROTECT, null=True, blank=True, related_name="runs")

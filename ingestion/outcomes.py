@@ -11,7 +11,7 @@ from patches.predicates import Vocabulary
 
 @dataclass(frozen=True)
 class Document:
-    """A payload after decoding: normalised text (NFC, newlines \\n, no NUL) that all offsets count in, in characters."""
+    """A payload after decoding: normalised text (NFC, line feeds, no NUL) in whose characters all offsets count."""
 
     text: str
     media_type: str
@@ -40,7 +40,7 @@ class Proposal:
 class Item:
     """One run aboard, with what the earlier stages left for it.
 
-    `outputs` by stage; `memos` by stage, then by text hash, of the passages that have one; `proposal` once it has a batch.
+    `outputs` by stage; `memos` by stage, then text hash, of the passages that have one; `proposal` for eval and apply.
     """
 
     run_id: int

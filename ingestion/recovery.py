@@ -61,7 +61,9 @@ def _expired_flights() -> tuple[int, int]:
         }
         told: dict[str, Any] = {"reason": Reason.LEASE_LOST, "by": BY}
         lost, again = take(
-            FLIGHT.step(Flight.objects.filter(pk__in=ids), was={"open"}, to="lost", lease_until=None, worker="", **told),
+            FLIGHT.step(
+                Flight.objects.filter(pk__in=ids), was={"open"}, to="lost", lease_until=None, worker="", **told
+            ),
             RUN.step(
                 aboard, was={"running"}, to="pending", next_attempt_at=FromNow(), flight=None, crashes=crashes, **told
             ),

@@ -152,9 +152,9 @@ def _taken(port: SourcePort, items: Iterable[Listed], report: SyncReport) -> Ite
 
 
 def _arrival(port: SourcePort, item: Listed, report: SyncReport) -> Arrival | None:
-    """Store the item's bytes. What cannot be read is noted with its reason and, unless that lies in the item, no signature.
+    """Store the item's bytes, or note why not; None for an item that vanished since it was listed.
 
-    Without a signature the next sync tries again. None for an item that vanished since it was listed.
+    What cannot be read for a cause outside the item gets no signature, so that the next sync tries it again.
     """
     try:
         if item.size_bytes > settings.SIZE_LIMIT_BYTES:

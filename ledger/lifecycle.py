@@ -154,7 +154,8 @@ class Lifecycle:
 
 def _assignments(meta: Any, changes: Mapping[str, Any]) -> tuple[list[str], list[Any]]:
     """SQL assignments and their parameters; a mapping becomes a look-up by the row's id."""
-    assignments, values = [], []
+    assignments: list[str] = []
+    values: list[Any] = []
     for name, value in changes.items():
         field = meta.get_field(name)
         each = value if isinstance(value, Mapping) else None

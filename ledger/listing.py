@@ -1,7 +1,7 @@
 """Admin lists over tables of millions of rows: read-mostly, never counted whole, searched by the shape of the term."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, ClassVar, TypeVar
@@ -113,8 +113,8 @@ class Listing(admin.ModelAdmin[M]):
     lifecycle: ClassVar[str] = ""
 
     actions = None
-    ordering: Sequence[str] = ("-pk",)
-    list_select_related: Sequence[str] = ()
+    ordering: ClassVar[tuple[str, ...]] = ("-pk",)
+    list_select_related: ClassVar[tuple[str, ...]] = ()
     sortable_by = ()
     paginator = CappedPaginator
     list_per_page = list_max_show_all = 50

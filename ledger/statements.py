@@ -9,11 +9,13 @@ def rows(sql: str, parameters: dict[str, Any] | list[Any] | None = None) -> list
     """Run one statement that returns rows."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
 
 
 def run(sql: str, parameters: dict[str, Any] | list[Any] | None = None) -> int:
     """Run one statement that returns none; answer how many rows it touched."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.rowcount
+        touched: int = cursor.rowcount
+        return touched

@@ -191,10 +191,9 @@ class PredicateAdmin(Listing[Predicate]):
 class StatementListing(Listing[Any]):
     """Of assertions and facts: who, what, when."""
 
-    list_select_related = ("subject", "predicate")
     searches = (
         number("an id"),
-        uuid("the id of its subject or its slot", "subject"),
+        uuid("the id of its subject", "subject"),
         text_prefix("the start of its subject's name", "subject__key", key_of),
     )
 

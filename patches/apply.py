@@ -67,7 +67,7 @@ def apply(reflection_id: int, contents: Sequence[Content], *, by: str) -> list[S
         statement("put").replace("{carried}", CARRIED),
         {
             "reflection": reflection_id,
-            "passages": json.dumps([_passage(content.batch_id, *p) for content in new for p in content.passages]),
+            "passages": json.dumps(_passages(new)),
             "entities": json.dumps(entities, default=str),
             "assertions": json.dumps(assertions, default=str),
             "batches": [content.batch_id for content in contents],
@@ -110,16 +110,13 @@ def retire(reflection_id: int, batch_ids: Sequence[int], *, by: str) -> None:
     revise(reflection_id, withdraw(PatchBatch.objects.filter(pk__in=batch_ids), seq=seq, by=by), seq=seq)
 
 
-def _passage(batch_id: int, n: int, start: int, end: int, text: str, text_hash: str, vector: str) -> dict[str, Any]:
-    return {
-        "batch_id": batch_id,
-        "n": n,
-        "start": start,
-        "end": end,
-        "text": text,
-        "text_hash": text_hash,
-        "vector": vector,
-    }
+def _passages(contents: Sequence[Content]) -> list[dict[str, Any]]:
+    names = ("n", "start", "end", "text", "text_hash", "vector")
+    return [
+        {"batch_id": content.batch_id, **dict(zip(names, passage, strict=True))}
+        for content in contents
+        for passage in content.passages
+    ]
 
 
 def _knowledge(reflection_id: int, contents: Sequence[Content]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -141,9 +138,7 @@ def _knowledge(reflection_id: int, contents: Sequence[Content]) -> tuple[list[di
                 {
                     "batch_id": content.batch_id,
                     "n": n,
-                    "slot": slot_of(
-                        reflection_id, subject, claim["predicate"], claim["object_key"] if many else None
-                    ),
+                    "slot": slot_of(reflection_id, subject, claim["predicate"], claim["object_key"] if many else None),
                     "subject_id": subject,
                     "predicate": claim["predicate"],
                     "object_entity": None

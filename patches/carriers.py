@@ -17,7 +17,8 @@ present AS MATERIALIZED (
   WHERE r.gone_at IS NULL ORDER BY r.id FOR UPDATE OF r
 ),
 left_behind AS MATERIALIZED (
-  SELECT DISTINCT c.batch_id FROM patches_carrier c JOIN present USING (reference_id) WHERE c.batch_id <> present.batch_id
+  SELECT DISTINCT c.batch_id FROM patches_carrier c JOIN present USING (reference_id)
+  WHERE c.batch_id <> present.batch_id
 ),
 carried AS (
   INSERT INTO patches_carrier (reference_id, batch_id) SELECT reference_id, batch_id FROM present
@@ -55,7 +56,7 @@ def carry(carriers: Sequence[Carriage]) -> None:
     which the batches are locked.
     """
     if carriers:
-        statements.rows(f"WITH {CARRIED} SELECT batch_id FROM left_behind", given(carriers))
+        statements.rows(f"WITH {CARRIED} SELECT batch_id FROM left_behind", given(carriers))  # noqa: S608  a constant
 
 
 def drop(references: Sequence[UUID]) -> None:

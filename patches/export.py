@@ -1,4 +1,4 @@
-"""The live knowledge as canonical JSON lines: no internal ids, no clocks, sorted, so that two stores can be compared."""
+"""The live knowledge as canonical JSON lines: no internal ids, no clocks, sorted, so that diff compares two stores."""
 
 import json
 from collections.abc import Iterator

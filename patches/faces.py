@@ -15,7 +15,9 @@ def show_facts(console: Console, known: Sequence[Known]) -> None:
     """Print a line per fact, and under it the words that it rests on."""
     for fact in known:
         when = f"{stated(fact.valid_from, fact):>10} – {stated(fact.valid_to, fact, last=True):10}"
-        console.print(f"{when}  {escape(fact.subject)} {fact.label} [bold]{escape(fact.object)}[/bold]", highlight=False)
+        console.print(
+            f"{when}  {escape(fact.subject)} {fact.label} [bold]{escape(fact.object)}[/bold]", highlight=False
+        )
         words = " ".join((fact.quote or "").split())
         console.print(f"{'':25}[dim]“{escape(words)}”  {escape(fact.source or '')}[/dim]", highlight=False)
 

@@ -20,4 +20,4 @@ Vocabulary = Mapping[str, Rule]
 
 def vocabulary() -> Vocabulary:
     found = Predicate.objects.values_list("name", "cardinality", "subject_types", "object_types")
-    return {name: Rule(*rule) for name, *rule in found}
+    return {name: Rule(cardinality, subjects, objects) for name, cardinality, subjects, objects in found}

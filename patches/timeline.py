@@ -156,6 +156,4 @@ def _later(*ends: datetime | None) -> datetime | None:
 
 
 def _until(held: Held, end: datetime | None) -> Held:
-    return Held(
-        held.start, end, held.object_key, held.object_text, held.object_entity, held.precision, held.basis
-    )
+    return Held(held.start, end, held.object_key, held.object_text, held.object_entity, held.precision, held.basis)

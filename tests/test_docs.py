@@ -156,5 +156,5 @@ def test_a_decision_is_short_and_says_what_was_refused() -> None:
 def test_the_version_is_the_changelogs() -> None:
     first = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert first
-    assert settings.VERSION == first[1]
+    assert first[1] == settings.VERSION
     assert re.fullmatch(r"\d+\.\d+\.\d+", settings.VERSION)

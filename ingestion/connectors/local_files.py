@@ -1,5 +1,6 @@
 """local_files: the files below one folder."""
 
+import errno
 import os
 import re
 import stat
@@ -41,25 +42,27 @@ class LocalFiles:
         while folders:
             folder = folders.pop()
             try:
-                with os.scandir(os.path.join(self.root, folder)) as entries:  # noqa: PTH118  bytes, which Path refuses
-                    found = sorted(entries, key=lambda entry: entry.name)
+                entries = self._entries(folder)
             except OSError as exc:
                 if not folder:
                     raise _failure(exc) from exc
                 unseen.append(escape(folder) + "/")
-                yield Unlisted(escape(folder) + "/", _failure(exc).reason)
+                yield Unlisted(unseen[-1], _failure(exc).reason)
                 continue
-            for entry in found:
-                path = folder + b"/" + entry.name if folder else entry.name
-                if not self.hidden and entry.name.startswith(b"."):
-                    continue
+            for path, entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    if entry.name not in VERSION_CONTROL and not _matches(self.exclude, escape(path)):
-                        folders.append(path)
-                elif self._wanted(escape(path)) and (item := self._look(entry, path)):
+                    folders.append(path)
+                elif item := self._look(entry, path):
                     count += isinstance(item, Listed)
+                    unseen += _unseen(item)
                     yield item
         yield ScopeComplete(count, tuple(unseen))
+
+    def _entries(self, folder: bytes) -> Sequence[tuple[bytes, "os.DirEntry[bytes]"]]:
+        """The folder's wanted entries with their paths below the root. Raises OSError."""
+        with os.scandir(os.path.join(self.root, folder)) as entries:  # noqa: PTH118  bytes, which Path refuses
+            found = [(folder + b"/" + entry.name if folder else entry.name, entry) for entry in entries]
+        return [(path, entry) for path, entry in found if self._wanted(path, entry)]
 
     def read(self, external_id: str, *, limit_bytes: int) -> bytes:
         path = os.path.join(self.root, unescape(external_id))  # noqa: PTH118  bytes, which Path refuses
@@ -87,6 +90,8 @@ class LocalFiles:
         except FileNotFoundError:
             return Unlisted(escape(path), Reason.NOT_A_FILE) if entry.is_symlink() else None
         except OSError as exc:
+            if exc.errno == errno.ELOOP:
+                return Unlisted(escape(path), Reason.NOT_A_FILE)
             return Unlisted(escape(path), _failure(exc).reason)
         if stat.S_ISDIR(seen.st_mode):
             return None
@@ -98,8 +103,15 @@ class LocalFiles:
         real, root = os.path.realpath(path), os.path.realpath(self.root)
         return real == root or real.startswith(root.rstrip(b"/") + b"/")
 
-    def _wanted(self, path: str) -> bool:
-        return not _matches(self.exclude, path) and (not self.include or _matches(self.include, path))
+    def _wanted(self, path: bytes, entry: "os.DirEntry[bytes]") -> bool:
+        if entry.name.startswith(b".") and not self.hidden:
+            return False
+        name = escape(path)
+        if _matches(self.exclude, name):
+            return False
+        if entry.is_dir(follow_symlinks=False):
+            return entry.name not in VERSION_CONTROL
+        return not self.include or _matches(self.include, name)
 
 
 def escape(path: bytes) -> str:
@@ -120,6 +132,11 @@ def _patterns(patterns: Sequence[str]) -> list[tuple[bool, re.Pattern[str]]]:
 def _matches(patterns: list[tuple[bool, re.Pattern[str]]], path: str) -> bool:
     name = path.rpartition("/")[2]
     return any(pattern.match(path if whole else name) for whole, pattern in patterns)
+
+
+def _unseen(item: Listed | Unlisted) -> list[str]:
+    """What could not be looked at may be there still: it is not gone."""
+    return [item.external_id] if isinstance(item, Unlisted) and item.reason != Reason.NOT_A_FILE else []
 
 
 def _failure(exc: OSError) -> Auth | Gone | Transient:

@@ -18,7 +18,6 @@ from ingestion.stages.evaluate import Evaluate
 from ingestion.stages.fact import Facts
 from ingestion.stages.fetch import Fetch
 
-
 ORDER: tuple[str, ...] = tuple(Stage.values)
 
 
@@ -31,7 +30,7 @@ class StageWork(Protocol):
     memos: tuple[str, ...]
 
     def process(self, items: Sequence[Item]) -> Iterator[Outcome]:
-        """Yield one outcome per item. A Failure that it raises is of all items; anything else that it raises is a bug."""
+        """Yield one outcome per item. A Failure that it raises concerns all items; anything else is a bug."""
         ...
 
 

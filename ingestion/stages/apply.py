@@ -11,12 +11,12 @@ class Apply:
 
     name = "apply"
     recipe = "apply-1"
-    needs = ("fetch", "proposal")
-    memos = ()
+    needs: tuple[str, ...] = ("fetch", "proposal")
+    memos: tuple[str, ...] = ()
 
     def process(self, items: Sequence[Item]) -> Iterator[Outcome]:
         for item in items:
-            assert item.proposal is not None and item.batch_id is not None  # noqa: S101,PT018
+            assert item.proposal is not None and item.batch_id is not None  # noqa: S101
             text, proposal = item.outputs["fetch"]["text"], item.proposal
             spans = next(payload["spans"] for op, payload in proposal.patches if op == "put_passages")
             content = Content(

@@ -3,6 +3,7 @@
 import re
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from semantic_text_splitter import MarkdownSplitter, TextSplitter
 
@@ -27,8 +28,8 @@ class Chunk:
     """
 
     name = "chunk"
-    needs = ("fetch",)
-    memos = ()
+    needs: tuple[str, ...] = ("fetch",)
+    memos: tuple[str, ...] = ()
 
     def __init__(self, max_chars: int = 1200, every: int = 8) -> None:
         self.every = every
@@ -65,4 +66,4 @@ class Chunk:
             if zlib.crc32(paragraph.encode()) % self.every == 0:
                 borders.add(gap.end())
         ordered = sorted(borders)
-        yield from zip(ordered, ordered[1:], strict=False)
+        yield from pairwise(ordered)

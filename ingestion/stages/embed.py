@@ -11,8 +11,8 @@ class Embed:
     """Embeds each distinct new text once, all items of the flight in one call."""
 
     name = "embed"
-    needs = ("fetch", "chunk")
-    memos = ("embed",)
+    needs: tuple[str, ...] = ("fetch", "chunk")
+    memos: tuple[str, ...] = ("embed",)
 
     def __init__(self, port: EmbeddingsPort) -> None:
         self.port = port

@@ -12,8 +12,8 @@ class Entities:
     """Finds the mentions of each distinct new text once. A memo is a list of (start, end, type, name)."""
 
     name = "entity"
-    needs = ("fetch", "chunk")
-    memos = ("entity",)
+    needs: tuple[str, ...] = ("fetch", "chunk")
+    memos: tuple[str, ...] = ("entity",)
 
     def __init__(self, port: ExtractorPort) -> None:
         self.port = port

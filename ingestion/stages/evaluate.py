@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from ingestion.outcomes import Done, Item, Outcome
-from patches.judge import POLICY, judge
 from patches.checks import Judged
+from patches.judge import POLICY, judge
 
 
 class Evaluate:
@@ -12,12 +12,12 @@ class Evaluate:
 
     name = "eval"
     recipe = POLICY
-    needs = ("fetch", "proposal")
-    memos = ()
+    needs: tuple[str, ...] = ("fetch", "proposal")
+    memos: tuple[str, ...] = ()
 
     def process(self, items: Sequence[Item]) -> Iterator[Outcome]:
         for item in items:
-            assert item.proposal is not None and item.batch_id is not None  # noqa: S101,PT018
+            assert item.proposal is not None and item.batch_id is not None  # noqa: S101
             text, proposal = item.outputs["fetch"]["text"], item.proposal
             judged = Judged(proposal.digest, text, proposal.patches, proposal.vocabulary)
             judgement = judge(item.batch_id, judged)

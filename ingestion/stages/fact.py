@@ -17,8 +17,8 @@ class Facts:
     """Extracts the claims of each distinct new text once and drafts the document's patches from all of them."""
 
     name = "fact"
-    needs = ("fetch", "chunk")
-    memos = ("entity", "fact")
+    needs: tuple[str, ...] = ("fetch", "chunk")
+    memos: tuple[str, ...] = ("entity", "fact")
 
     def __init__(self, port: ExtractorPort) -> None:
         self.port = port

@@ -11,12 +11,12 @@ from ledger.failures import Failure
 
 
 class Fetch:
-    """Reads each payload and decodes it. `content_hash` is the SHA-256 of the normalised text: what is ingested once."""
+    """Reads each payload and decodes it. One `content_hash`, the SHA-256 of the normalised text, is ingested once."""
 
     name = "fetch"
     recipe = reading.RECIPE
-    needs = ("fetch",)  # its own: a run that waited for its content's first claimant was read already
-    memos = ()
+    needs: tuple[str, ...] = ("fetch",)  # its own: a run that waited for its content's first claimant was read already
+    memos: tuple[str, ...] = ()
 
     def process(self, items: Sequence[Item]) -> Iterator[Outcome]:
         for item in items:

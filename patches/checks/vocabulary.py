@@ -1,4 +1,4 @@
-"""predicate_is_known: the predicate is registered, and its subject and object are of its types; only assertions pass."""
+"""predicate_is_known: the predicate is registered, subject and object are of its types, and the claim is asserted."""
 
 from collections.abc import Mapping
 from typing import Any

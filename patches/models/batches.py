@@ -31,7 +31,7 @@ class PatchBatch(models.Model):
     recipe = models.CharField(max_length=64, help_text="Hash of every transform that made it.")
     title = models.TextField(blank=True)
     digest = models.CharField(max_length=64, help_text="SHA-256 over its patches; what a verdict is bound to.")
-    approved_digest = models.CharField(max_length=64, null=True, blank=True)
+    approved_digest = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  not approved is no text
     status = models.CharField(max_length=20, choices=BatchStatus, default=BatchStatus.DRAFT)
     reason = models.CharField(max_length=40, choices=Reason, default=Reason.PROPOSED)
     since = models.DateTimeField(db_default=Now())
@@ -108,7 +108,7 @@ class Verdict(models.Model):
 
 
 class Carrier(models.Model):
-    """Which batch holds what a reference says now; a reference that is gone has none. A batch stays applied while carried."""
+    """Which batch holds what a reference says now; a reference that is gone has none."""
 
     reference = models.OneToOneField(Reference, models.PROTECT, primary_key=True, related_name="carrier")
     batch = models.ForeignKey(PatchBatch, models.PROTECT, related_name="carriers")

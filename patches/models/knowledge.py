@@ -150,7 +150,7 @@ RAISE EXCEPTION 'a fact version can only be closed';
 
 
 class Fact(Statement):
-    """A version of what the live assertions of a slot amount to: valid in the world, and known to the store during `sys`."""
+    """A version of what a slot's live assertions amount to: valid in the world, known to the store during `sys`."""
 
     sys = BigIntegerRangeField()
 

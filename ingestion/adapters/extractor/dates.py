@@ -24,8 +24,8 @@ DATE = (
 )
 FIRST = rf"(?:{DATE}|{MONTH})"  # "from May to September 2019" names the year once
 STRETCH = re.compile(
-    rf"\b(?:(?P<from>from|between)\s+(?P<a>{FIRST})\s*(?:to|until|till|through|and|–|-)\s*(?P<b>{DATE})"  # noqa: RUF001
-    rf"|(?P<bare_a>{YEAR})\s?[–-]\s?(?P<bare_b>{YEAR})(?![\w-])"  # noqa: RUF001
+    rf"\b(?:(?P<from>from|between)\s+(?P<a>{FIRST})\s*(?:to|until|till|through|and|–|-)\s*(?P<b>{DATE})"
+    rf"|(?P<bare_a>{YEAR})\s?[–-]\s?(?P<bare_b>{YEAR})(?![\w-])"
     rf"|(?P<word>since|from|starting(?:\s+in|\s+on)?|as\s+of|effective|until|till|up\s+to|through|before|after|by|in|on|during)"
     rf"\s+(?P<one>{DATE})|(?P<plain>{DATE}))",
     re.IGNORECASE,

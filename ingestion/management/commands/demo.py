@@ -27,7 +27,9 @@ NEXT = """
 
 
 class Command(BaseCommand):
-    help = "Ingest the example corpus and show what it taught. Exit status: 0 as expected, 1 an item was lost on the way."
+    help = (
+        "Ingest the example corpus and show what it taught. Exit status: 0 as expected, 1 an item was lost on the way."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--reflection", default="demo", help="the knowledge base (default: demo)")

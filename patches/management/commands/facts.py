@@ -7,15 +7,15 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
 from handoffs.models import Reflection
-from patches.facts import facts
 from patches.faces import show_facts
+from patches.facts import facts
 
 
 class Command(BaseCommand):
     help = "Show what is known, and since when. Exit status: 0 found, 1 nothing known, 2 no such reflection."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--about", metavar="ENTITY", help="of or about this person, organisation, place or document")
+        parser.add_argument("--about", metavar="ENTITY", help="a person, organisation, place or document")
         parser.add_argument("--predicate", help="of this kind only")
         parser.add_argument("--reflection", default="main", help="the knowledge base (default: main)")
         parser.add_argument("--json", action="store_true", help="print one JSON array")

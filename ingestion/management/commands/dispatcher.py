@@ -1,0 +1,64 @@
+import signal
+from argparse import ArgumentParser
+from typing import Any
+
+import structlog
+from django.core.management.base import BaseCommand, CommandError
+from django.db import InterfaceError, OperationalError
+
+from ingestion.duty import Duty
+
+log = structlog.get_logger(__name__)
+
+TICK_S = 1.0
+ENDING = frozenset({signal.SIGTERM, signal.SIGINT})
+OTHER_ON_DUTY = 3
+
+
+class Command(BaseCommand):
+    help = (
+        "Return lost work to the queue and hand out what is due, every second until SIGTERM or SIGINT. Two may run: "
+        "one is on duty, the other takes over when it ends. While the database or the broker is away it keeps trying. "
+        "Exit status: 0 ended as asked, 1 with --once the database does not answer, "
+        "3 with --once another dispatcher is on duty."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="one sweep and one dispatch, then end")
+
+    def handle(self, *, once: bool, **_: Any) -> None:
+        duty = Duty()
+        if once:
+            self.once(duty)
+        else:
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # they are taken between two ticks, never in one
+            try:
+                self.until_asked_to_end(duty)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def once(self, duty: Duty) -> None:
+        try:
+            done = duty.do()
+            duty.hand_over()
+        except (OperationalError, InterfaceError) as problem:
+            raise CommandError(f"the database does not answer: {problem}", returncode=1) from problem
+        if not done:
+            raise CommandError("another dispatcher is on duty", returncode=OTHER_ON_DUTY)
+
+    def until_asked_to_end(self, duty: Duty) -> None:
+        answered = True
+        on_duty = None
+        while not signal.sigtimedwait(ENDING, 0 if on_duty is None else TICK_S):
+            try:
+                was, on_duty = on_duty, duty.do()
+            except (OperationalError, InterfaceError) as problem:
+                duty.lose()
+                if answered:
+                    log.warning("the database does not answer; trying on", error=type(problem).__name__)
+                answered, on_duty = False, False
+                continue
+            if not answered or was != on_duty:
+                log.info("on duty" if on_duty else "standing by")
+            answered = True
+        duty.lose()
