@@ -90,9 +90,8 @@ class LocalFiles:
         except FileNotFoundError:
             return Unlisted(escape(path), Reason.NOT_A_FILE) if entry.is_symlink() else None
         except OSError as exc:
-            if exc.errno == errno.ELOOP:
-                return Unlisted(escape(path), Reason.NOT_A_FILE)
-            return Unlisted(escape(path), _failure(exc).reason)
+            reason = Reason.NOT_A_FILE if exc.errno == errno.ELOOP else _failure(exc).reason
+            return Unlisted(escape(path), reason)
         if stat.S_ISDIR(seen.st_mode):
             return None
         if not stat.S_ISREG(seen.st_mode):

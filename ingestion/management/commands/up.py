@@ -1,0 +1,115 @@
+import secrets
+import socket
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+from django.db import IntegrityError, ProgrammingError, connections
+
+from ingestion.stack import FLOWER_PREFIX, FLOWER_USER, HOST, programs
+from ingestion.supervisor import supervise
+
+ADMIN = "admin"
+PASSWORD_BYTES = 15
+COLOURS = {"web": 36, "dispatcher": 32, "worker": 33, "beat": 35, "flower": 34, "up": 1}
+NAME_WIDTH = max(map(len, COLOURS))
+
+
+class Command(BaseCommand):
+    help = (
+        "Run everything in the foreground until Ctrl-C: the console, the dispatcher, a worker, the clock of the "
+        "schedules and Flower, and the embedded servers where no others are named. What dies is started again. "
+        "Exit status: 0 ended as asked, 2 a port is taken or the database has no schema yet."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--no-web", action="store_true", help="without the console")
+        parser.add_argument("--no-flower", action="store_true", help="without Flower")
+        parser.add_argument("--quiet", action="store_true", help="what the programs say goes to files in the state folder")
+
+    def handle(self, *, no_web: bool, no_flower: bool, quiet: bool, **_: Any) -> None:
+        ports = {} if no_web else {"SLUICEGATE_WEB_PORT": settings.WEB_PORT}
+        ports |= {} if no_flower else {"SLUICEGATE_FLOWER_PORT": settings.FLOWER_PORT}
+        _refuse_taken(ports)
+        password = first_admin()
+        flower_password = None if no_flower else secrets.token_urlsafe(PASSWORD_BYTES)
+        if not no_web:
+            self.tell_console(password)
+        if flower_password:
+            self.stdout.write(f"Flower   http://{HOST}:{settings.FLOWER_PORT}/{FLOWER_PREFIX}/")
+            self.stdout.write(f"         user {FLOWER_USER}, password {flower_password} (until this command ends)")
+        if quiet:
+            self.stdout.write(f"Logs     {settings.STATE_DIR}/*.log")
+        self.stdout.write("Ctrl-C ends everything.")
+        supervise(
+            list(programs(web=not no_web, flower_password=flower_password)),
+            cwd=settings.ROOT,
+            say=self.say,
+            logs=settings.STATE_DIR if quiet else None,
+            meanwhile=self.when_ready(list(ports.values())),
+        )
+
+    def tell_console(self, password: str | None) -> None:
+        self.stdout.write(f"Console  http://{HOST}:{settings.WEB_PORT}/")
+        if password:
+            self.stdout.write(f"         user {ADMIN}, password {password} (shown this once)")
+        else:
+            self.stdout.write("         an administrator exists; a lost password: manage.py changepassword NAME")
+
+    def say(self, name: str, line: str) -> None:
+        label = f"{name:<{NAME_WIDTH}} |"
+        if self.stdout.isatty():
+            label = f"\x1b[{COLOURS[name]}m{label}\x1b[0m"
+        with suppress(OSError):  # nobody reads it any more; the programs go on
+            self.stdout.write(f"{label} {line}")
+            self.stdout.flush()
+
+    def when_ready(self, ports: list[int]) -> Callable[[], None]:
+        """Return a function that says so, once, when every port answers."""
+        began = time.monotonic()
+        silent = list(ports)
+
+        def look() -> None:
+            for port in list(silent):
+                with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+                    silent.remove(port)
+                    if not silent:
+                        self.say("up", f"ready after {time.monotonic() - began:.1f} s")
+
+        return look
+
+
+def _refuse_taken(ports: dict[str, int]) -> None:
+    with ExitStack() as bound:
+        for variable, port in ports.items():
+            probe = bound.enter_context(socket.socket())
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError as problem:
+                raise CommandError(
+                    f"port {port} cannot be had ({problem.strerror}): set {variable} to another one", returncode=2
+                ) from problem
+
+
+def first_admin() -> str | None:
+    """Make the first administrator and return the password; None when there is one."""
+    users = get_user_model()._default_manager
+    try:
+        if users.filter(is_superuser=True, is_active=True).exists():
+            return None
+        password = secrets.token_urlsafe(PASSWORD_BYTES)
+        users.create_superuser(ADMIN, password=password)
+    except ProgrammingError as problem:
+        raise CommandError("the database has no schema yet: run manage.py migrate", returncode=2) from problem
+    except IntegrityError as problem:
+        message = f"there is a user {ADMIN} but no administrator: run manage.py createsuperuser"
+        raise CommandError(message, returncode=2) from problem
+    finally:
+        connections.close_all()
+    return password
