@@ -1,4 +1,4 @@
-"""The programs of a whole installation on one machine, as command lines: who serves, decides, works, ticks and shows."""
+"""The programs of a whole installation on one machine, as command lines."""
 
 import sys
 from collections.abc import Iterator

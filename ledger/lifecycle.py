@@ -82,7 +82,7 @@ class Lifecycle:
         return self.states - frozenset(self.steps)
 
     def pairs(self) -> list[tuple[str, str]]:
-        return [(was, to) for was, nexts in self.steps.items() for to in sorted(nexts)]
+        return [(was, to) for was, nexts in sorted(self.steps.items()) for to in sorted(nexts)]
 
     def move(
         self,

@@ -12,7 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-NOTHING = format_html("-")
+NOTHING = format_html("{}", "-")
 TEXT_SHOWN = 20_000  # characters
 
 

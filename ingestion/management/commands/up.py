@@ -30,7 +30,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--no-web", action="store_true", help="without the console")
         parser.add_argument("--no-flower", action="store_true", help="without Flower")
-        parser.add_argument("--quiet", action="store_true", help="what the programs say goes to files in the state folder")
+        parser.add_argument("--quiet", action="store_true", help="write what the programs say to files")
 
     def handle(self, *, no_web: bool, no_flower: bool, quiet: bool, **_: Any) -> None:
         ports = {} if no_web else {"SLUICEGATE_WEB_PORT": settings.WEB_PORT}
