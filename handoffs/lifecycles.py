@@ -9,8 +9,9 @@ HANDOFF = Lifecycle(
     {
         "pending": frozenset({"queued", "held", "superseded", "cancelled"}),
         "held": frozenset({"pending", "superseded", "cancelled"}),
-        "queued": frozenset({"ingesting", "superseded", "cancelled"}),
-        "ingesting": ENDED,
+        # back to pending: the sweep found that no run holds it
+        "queued": frozenset({"ingesting", "pending", "failed", "superseded", "cancelled"}),
+        "ingesting": ENDED | {"pending"},
     }
     # a payload that comes back, or an operator's requeue, opens the same row again
     | {ended: frozenset({"pending"}) for ended in ENDED},

@@ -26,7 +26,8 @@ class IngestRunAdmin(Listing[IngestRun]):
     list_filter = ("status",)
     list_select_related = ("handoff__reference", "source__reflection", "flight")
     deferred = ("detail",)
-    shows = ("reference", "trouble", "stage_outputs")
+    leads = ("reference",)
+    shows = ("trouble", "stage_outputs")
     searches = (
         number("a run's id"),
         uuid("a reference's id", "handoff__reference"),

@@ -16,7 +16,8 @@ ORDER = tuple(Stage.values)
 # What is read of the runs is for the work alone: settling looks at them again, under their locks.
 BOARD = """
 WITH boarded AS (
-  UPDATE ingestion_flight f SET worker = %(worker)s, fence = fence + 1, lease_until = now() + %(lease)s * interval '1 s'
+  UPDATE ingestion_flight f SET worker = %(worker)s, fence = fence + 1, boarded_at = now(),
+                                lease_until = now() + %(lease)s * interval '1 s'
   FROM handoffs_source s
   WHERE f.id = %(flight)s AND f.status = 'open' AND f.stage = %(stage)s AND f.worker = '' AND s.id = f.source_id
   RETURNING f.id, f.fence, f.source_id, s.reflection_id
@@ -45,6 +46,12 @@ aboard AS (
   ORDER BY r.id FOR UPDATE OF r
 )
 SELECT NULL::bigint, '' FROM gone UNION ALL SELECT id, stage FROM aboard
+"""
+
+
+HAND_BACK = """
+UPDATE ingestion_flight SET worker = '', lease_until = now()
+WHERE id = %(flight)s AND status = 'open' AND fence = %(fence)s
 """
 
 
@@ -100,6 +107,11 @@ def leave(boarding: Boarding) -> Aboard | None:
         return None
     here = frozenset(run_id for run_id, stage in found if stage == boarding.stage)
     return Aboard(here, len(found) - 1 - len(here))
+
+
+def hand_back(boarding: Boarding) -> None:
+    """Give up the hold with nothing done; the sweep rings for the flight again. Counts as no one's failure."""
+    statements.run(HAND_BACK, {"flight": boarding.flight_id, "fence": boarding.fence})
 
 
 def _item(row: tuple[Any, ...]) -> Item:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from handoffs.lifecycles import HANDOFF
 from handoffs.models import Handoff
 from ingestion import claims, failing, landing, proposals, stages
-from ingestion.boarding import Boarding, board, leave
+from ingestion.boarding import Boarding, board, hand_back, leave
+from ingestion.heartbeat import beating
 from ingestion.lifecycles import FLIGHT
 from ingestion.loading import complete
 from ingestion.models import Flight
@@ -55,14 +56,26 @@ def advance(flight_id: int, stage: str, *, worker: str) -> bool:
             coming = Handoff.objects.filter(pk__in=[item.handoff_id for item in items])
             HANDOFF.move(coming, was={"queued"}, to="ingesting", reason=Reason.STARTED, by=worker)
     reached(f"{stage}.boarded")
-    found = outcomes(work, complete(items, work))
-    settlement = SETTLEMENTS.get(stage, pass_on)
+    try:
+        with beating(boarding):
+            found = outcomes(work, complete(items, work))
+        return settle_or_single_out(boarding, work, found)
+    except (OperationalError, InterfaceError):
+        # the database ended the transaction, a deadlock or a restart: nobody aboard is to blame
+        connection.close()
+        hand_back(boarding)
+        raise
+
+
+def settle_or_single_out(boarding: Boarding, work: stages.StageWork, found: Sequence[Outcome]) -> bool:
+    """Settle; if the store refuses what apply writes, settle again so that only the refused one fails."""
+    settlement = SETTLEMENTS.get(boarding.stage, pass_on)
     try:
         return settle(boarding, work, found, settlement)
     except landing.REFUSALS as refusal:
         if settlement is not landing.settle:
             raise
-        log.warning("the store refused a flight", flight=flight_id, error=type(refusal).__name__)
+        log.warning("the store refused a flight", flight=boarding.flight_id, error=type(refusal).__name__)
         return settle(boarding, work, found, landing.settle_singly)
 
 

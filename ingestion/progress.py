@@ -11,7 +11,8 @@ from ingestion.outcomes import Done, Failed
 from ledger import statements
 from ledger.lifecycle import Step, take
 
-# Outputs and memos are written with the move, so a run never stands before a stage whose inputs are missing.
+# Outputs and memos are written with the move, so a run never stands before a stage whose inputs are missing. Who got
+# past the stage at which a worker died did not kill it, and may fly with others again.
 ONWARD = """
 WITH given AS (
   SELECT * FROM unnest(%(runs)s::bigint[], %(to)s::text[], %(hashes)s::text[], %(batches)s::bigint[], %(data)s::jsonb[])
@@ -23,7 +24,7 @@ left_behind AS (
   ON CONFLICT (run_id, stage) DO UPDATE SET recipe = EXCLUDED.recipe, data = EXCLUDED.data
 )
 UPDATE ingestion_ingestrun r
-SET stage = given.stage, content_hash = coalesce(given.content_hash, r.content_hash),
+SET stage = given.stage, alone = false, content_hash = coalesce(given.content_hash, r.content_hash),
     batch_id = coalesce(given.batch_id, r.batch_id)
 FROM given WHERE r.id = given.id
 """

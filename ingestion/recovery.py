@@ -1,82 +1,78 @@
-"""The sweep: return lost work to the queue. It only re-queues; it never executes a stage."""
+"""The sweep: return lost work to the queue. It only re-queues; it never executes a stage.
 
-from dataclasses import dataclass
-from typing import Any
+It is no task of the queue that it repairs, and needs neither broker nor beat. Each repair is a transaction of its own
+under a statement timeout, takes a page of rows that nobody else has locked, and may fail without stopping the others.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import structlog
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
-from ingestion.lifecycles import FLIGHT, RUN
-from ingestion.models import Flight, IngestRun
+from ingestion.repairs import crashes, strays, unapplied, uncarried, unheard
 from ledger import statements
-from ledger.lifecycle import FromNow, take
-from ledger.reasons import Reason
-from patches.apply import retire
+from ledger.crashpoints import reached
 
 log = structlog.get_logger(__name__)
 
 BY = "sweep"
-PAGE = 100
+STATEMENT_TIMEOUT_MS = 5_000
 
-EXPIRED = """
-SELECT id, worker FROM ingestion_flight WHERE status = 'open' AND lease_until < now()
-ORDER BY lease_until LIMIT %(most)s FOR UPDATE SKIP LOCKED
-"""
-# Batches that lost a carrier, once nothing of their source is under way that might bring them a new one (a rename),
-# or after five minutes.
-UNCARRIED = """
-SELECT b.reflection_id, array_agg(u.batch_id ORDER BY u.batch_id)
-FROM patches_uncarriedbatch u JOIN patches_patchbatch b ON b.id = u.batch_id
-WHERE u.since < now() - interval '5 min' OR NOT EXISTS (
-  SELECT FROM handoffs_handoff h WHERE h.source_id = b.source_id AND h.status IN ('pending', 'queued', 'ingesting'))
-GROUP BY b.reflection_id
-"""
+# In this order: what a later repair finds may be what an earlier one let go.
+REPAIRS: Mapping[str, Callable[[str], int]] = {
+    "flights_lost": crashes.repair,
+    "flights_rung_again": unheard.repair,
+    "handoffs_without_a_run": strays.repair,
+    "batches_unapplied": unapplied.repair,
+    "batches_uncarried": uncarried.repair,
+}
 
 
 @dataclass(frozen=True)
 class Swept:
-    flights_lost: int = 0
-    runs_requeued: int = 0
-    batches_looked_at: int = 0
+    """How many rows each repair returned to the queue, and which repairs failed with what error."""
+
+    repaired: Mapping[str, int] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+    def total(self) -> int:
+        return sum(self.repaired.values())
 
 
-def sweep() -> Swept:
-    """Do every repair once. Two sweeps at once do no harm: each takes rows that the other has not locked."""
-    lost, requeued = _expired_flights()
-    return Swept(lost, requeued, _uncarried_batches())
+def sweep(*, dry_run: bool = False, by: str = BY) -> Swept:
+    """Do every repair once. Two sweeps at once do no harm. With `dry_run` all is rolled back after counting.
+
+    Raises OperationalError or InterfaceError only when the database itself is away.
+    """
+    repaired: dict[str, int] = {}
+    failed: dict[str, str] = {}
+    for name, repair in REPAIRS.items():
+        try:
+            with transaction.atomic(durable=True):
+                statements.run(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
+                repaired[name] = repair(by)
+                reached(f"sweep.{name}.before_commit")
+                if dry_run:
+                    transaction.set_rollback(True)
+            reached(f"sweep.{name}.after_commit")
+        except (OperationalError, InterfaceError) as problem:
+            if not _answers():
+                raise
+            failed[name] = type(problem).__name__
+        except DatabaseError as problem:  # one bad row; the others are swept all the same
+            failed[name] = type(problem).__name__
+        if name in failed:
+            log.error("a repair failed", repair=name, error=failed[name])
+    if any(repaired.values()) and not dry_run:
+        log.info("swept", **{name: count for name, count in repaired.items() if count})
+    unheard.ring_due(enabled=not dry_run)
+    return Swept(repaired, failed)
 
 
-def _expired_flights() -> tuple[int, int]:
-    """Flights whose lease ran out are lost; their runs wait at the stage they stand before."""
-    with transaction.atomic(durable=True):
-        expired = statements.rows(EXPIRED, {"most": PAGE})
-        if not expired:
-            return 0, 0
-        ids = [flight_id for flight_id, _ in expired]
-        worked_on = [flight_id for flight_id, worker in expired if worker]
-        aboard = IngestRun.objects.filter(flight__in=ids, status="running")
-        crashes = {
-            pk: crashes + (1 if flight_id in worked_on else 0)
-            for pk, crashes, flight_id in aboard.values_list("pk", "crashes", "flight_id")
-        }
-        told: dict[str, Any] = {"reason": Reason.LEASE_LOST, "by": BY}
-        lost, again = take(
-            FLIGHT.step(
-                Flight.objects.filter(pk__in=ids), was={"open"}, to="lost", lease_until=None, worker="", **told
-            ),
-            RUN.step(
-                aboard, was={"running"}, to="pending", next_attempt_at=FromNow(), flight=None, crashes=crashes, **told
-            ),
-        )
-    log.warning("flights lost", flights=lost, runs=len(again))
-    return len(lost), len(again)
-
-
-def _uncarried_batches() -> int:
-    """Batches that no reference carries any more are withdrawn."""
-    looked_at = 0
-    for reflection_id, batch_ids in statements.rows(UNCARRIED):
-        with transaction.atomic(durable=True):
-            retire(reflection_id, batch_ids, by=BY)
-        looked_at += len(batch_ids)
-    return looked_at
+def _answers() -> bool:
+    """Whether the database is there at all: then the error was the statement's own, such as its time limit."""
+    try:
+        return statements.rows("SELECT 1") == [(1,)]
+    except DatabaseError:
+        return False

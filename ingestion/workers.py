@@ -19,4 +19,9 @@ def take_on(flight_id: int, stage: str) -> None:
 @cache
 def identity(pid: int) -> str:
     """Unique per process and boot: a recycled pid or host name is another worker."""
-    return f"{socket.gethostname()[:40]}:{pid}:{uuid4().hex[:12]}"
+    return f"{prefix(os.getppid())}{pid}:{uuid4().hex[:12]}"
+
+
+def prefix(parent: int) -> str:
+    """What the identities of one worker's processes have in common."""
+    return f"{socket.gethostname()[:40]}:{parent}:"

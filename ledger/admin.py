@@ -1,5 +1,6 @@
 from django.contrib import admin
 from django.db.models import Q
+from django.utils.safestring import SafeString
 
 from ledger import rendering
 from ledger.listing import Listing, Route, number
@@ -20,9 +21,9 @@ class EventAdmin(Listing[Event]):
     )
 
     @admin.display(description="at")
-    def moment(self, event: Event) -> str:
+    def moment(self, event: Event) -> SafeString:
         return rendering.moment(event.at)
 
     @admin.display(description="became")
-    def new_state(self, event: Event) -> str:
+    def new_state(self, event: Event) -> SafeString:
         return rendering.state(event.became)

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.postgres.fields import RangeField
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db import models
@@ -26,6 +27,7 @@ M = TypeVar("M", bound=models.Model)
 
 COUNTED = 10_000
 EVENTS_SHOWN = 200
+LINK_CHARS = 36
 
 
 class CappedPaginator(Paginator[Any]):
@@ -101,13 +103,14 @@ class ReasonFilter(admin.ChoicesFieldListFilter):
 class Listing(admin.ModelAdmin[M]):
     """A table as operators see it: nothing is added or deleted here, and only `editable` fields are changed.
 
-    `shows` names what a row's page has below its columns, `hidden` the columns that nobody reads, `searches` the
-    routes that a search term is tried on, in order; a term that fits none finds nothing.
+    `leads` and `shows` name what a row's page has above and below its columns, `hidden` the columns that nobody reads,
+    `searches` the routes that a search term is tried on, in order; a term that fits none finds nothing.
     """
 
     editable: ClassVar[tuple[str, ...]] = ()
     hidden: ClassVar[tuple[str, ...]] = ()
     deferred: ClassVar[tuple[str, ...]] = ()
+    leads: ClassVar[tuple[str, ...]] = ()
     shows: ClassVar[tuple[str, ...]] = ()
     searches: ClassVar[tuple[Route, ...]] = ()
     lifecycle: ClassVar[str] = ""
@@ -171,7 +174,7 @@ class Listing(admin.ModelAdmin[M]):
     def get_fields(self, request: HttpRequest, obj: M | None = None) -> list[Any]:  # noqa: ARG002
         columns = [field for field in self.model._meta.fields if field.name not in self.hidden]
         more = [*self.shows, *(["events"] if self.lifecycle else []), "related"]
-        return [*(_json(field.name) if isinstance(field, models.JSONField) else field.name for field in columns), *more]
+        return [*self.leads, *map(_readable, columns), *more]
 
     def get_readonly_fields(self, request: HttpRequest, obj: M | None = None) -> list[Any]:
         return [field for field in self.get_fields(request, obj) if field not in self.editable]
@@ -236,16 +239,29 @@ def linked(path: str, title: str = "") -> Callable[[Any], SafeString]:
     def column(row: Any) -> SafeString:
         for step in steps:
             row = getattr(row, step, None)
-        return rendering.link(row)
+        return rendering.link(row, most=LINK_CHARS)
 
     return column
 
 
-@cache
-def _json(name: str) -> Callable[[Any], SafeString]:
+def span(name: str) -> Callable[[Any], SafeString]:
+    """A column that is a range."""
+    return _rendered(name, rendering.span)
+
+
+def _readable(field: Any) -> Any:
+    """A field as a row's page names it: itself, unless Django shows it as Python would."""
+    for kind, render in ((models.JSONField, rendering.json), (RangeField, rendering.span)):
+        if isinstance(field, kind):
+            return _rendered(field.name, render)
+    return field.name
+
+
+@cache  # the page asks twice, and compares what it gets
+def _rendered(name: str, render: Callable[[Any], SafeString]) -> Callable[[Any], SafeString]:
     @admin.display(description=name.replace("_", " "))
     def column(row: Any) -> SafeString:
-        return rendering.json(getattr(row, name))
+        return render(getattr(row, name))
 
     column.__name__ = name
     return column

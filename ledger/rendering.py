@@ -1,7 +1,7 @@
 """Small pieces of HTML for the admin's pages: links, tables, states. Everything from a row is escaped."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, time
 from json import dumps
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.text import Truncator
+from psycopg.types.range import Range
 
 NOTHING = format_html("{}", "-")
 TEXT_SHOWN = 20_000  # characters
@@ -20,9 +20,15 @@ def anchor(url: str, text: object) -> SafeString:
     return format_html('<a href="{}">{}</a>', url, text)
 
 
-def link(row: models.Model | None) -> SafeString:
-    """A link to the row's own page."""
-    return anchor(page(row), Truncator(str(row)).chars(80)) if row else NOTHING
+def link(row: models.Model | None, *, most: int = 80) -> SafeString:
+    """A link to the row's own page; of a longer name its beginning and its end, the rest as the link's title."""
+    if not row:
+        return NOTHING
+    name = str(row)
+    if len(name) <= most:
+        return anchor(page(row), name)
+    short = f"{name[: most // 3]}…{name[most // 3 - most + 1 :]}"
+    return format_html('<a href="{}" title="{}">{}</a>', page(row), name, short)
 
 
 def page(row: models.Model) -> str:
@@ -38,9 +44,24 @@ def titled(text: str, title: str) -> SafeString:
     return format_html('<span title="{}">{}</span>', title, text)
 
 
-def moment(at: datetime | None) -> str:
+def moment(at: datetime | None) -> SafeString:
     """A time to the millisecond, in UTC."""
-    return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}" if at else "-"
+    if at is None:
+        return NOTHING
+    return format_html('<span class="moment">{}</span>', f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}")
+
+
+def span(bounds: Range[Any] | None) -> SafeString:
+    """A range of times or numbers, open ends as dots."""
+    if bounds is None:
+        return NOTHING
+    return format_html("{} to {}", *(_end(bound) for bound in (bounds.lower, bounds.upper)))
+
+
+def _end(bound: Any) -> str:
+    if isinstance(bound, datetime):
+        return f"{bound:%Y-%m-%d}" if bound.time() == time() else f"{bound:%Y-%m-%d %H:%M:%S}"
+    return "…" if bound is None else str(bound)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> SafeString:

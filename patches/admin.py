@@ -6,7 +6,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from ledger import rendering
-from ledger.listing import Listing, hash_prefix, linked, number, text_prefix, uuid
+from ledger.listing import Listing, hash_prefix, linked, number, span, text_prefix, uuid
 from patches.models import (
     ApplyTransaction,
     Assertion,
@@ -153,7 +153,7 @@ class ApplyTransactionAdmin(Listing[ApplyTransaction]):
 
 @admin.register(BatchLife)
 class BatchLifeAdmin(Listing[BatchLife]):
-    list_display = ("id", linked("batch"), "sys")
+    list_display = ("id", linked("batch"), span("sys"))
     list_select_related = ("batch",)
     searches = (number("a batch's id", "batch"),)
 
@@ -200,11 +200,11 @@ class StatementListing(Listing[Any]):
 
 @admin.register(Assertion)
 class AssertionAdmin(StatementListing):
-    list_display = ("id", linked("subject"), "predicate_id", "object_text", "valid", "live", linked("batch"))
-    list_select_related = ("subject", "batch")
+    list_display = ("id", linked("subject"), linked("predicate"), "object_text", span("valid"), "live", linked("batch"))
+    list_select_related = ("subject", "predicate", "batch")
 
 
 @admin.register(Fact)
 class FactAdmin(StatementListing):
-    list_display = ("id", linked("subject"), "predicate_id", "object_text", "valid", "sys", "basis")
-    list_select_related = ("subject",)
+    list_display = ("id", linked("subject"), linked("predicate"), "object_text", span("valid"), span("sys"), "basis")
+    list_select_related = ("subject", "predicate")

@@ -11,7 +11,36 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from config import embedded
+from ingestion import adapters, stages
+from patches.models import Predicate
+from patches.predicates_seed import SEED
+from tests.doubles import Moody
+
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def vocabulary(request: pytest.FixtureRequest) -> None:
+    """The predicates that a migration writes: a test that commits leaves every table empty."""
+    if request.node.get_closest_marker("django_db"):
+        fields = (vars(predicate) for predicate in SEED)
+        rows = (Predicate(**{k: [*v] if isinstance(v, tuple) else v for k, v in f.items()}) for f in fields)
+        Predicate.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+@pytest.fixture
+def models(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Moody]:
+    """Have the stages use models whose answers the test decides; gives the one that embeds."""
+    monkeypatch.setitem(adapters.EMBEDDINGS, "moody", "tests.doubles.Moody")
+    monkeypatch.setitem(adapters.EXTRACTORS, "literal", "tests.doubles.Literal")
+    settings.EMBEDDINGS, settings.EXTRACTOR = "moody", "literal"
+    forgotten = (adapters._build, stages.table, stages.pipeline_recipe)
+    for cached in forgotten:
+        cached.cache_clear()
+    yield adapters.load(adapters.EMBEDDINGS, "moody")
+    for cached in forgotten:
+        cached.cache_clear()
 
 
 @pytest.fixture
@@ -90,10 +119,8 @@ class Store:
         return self.manage("export").stdout
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def make_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Store]]:
-    from config import embedded  # noqa: PLC0415
-
     made: list[Store] = []
 
     def make() -> Store:

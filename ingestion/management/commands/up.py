@@ -36,6 +36,7 @@ class Command(BaseCommand):
         ports = {} if no_web else {"SLUICEGATE_WEB_PORT": settings.WEB_PORT}
         ports |= {} if no_flower else {"SLUICEGATE_FLOWER_PORT": settings.FLOWER_PORT}
         _refuse_taken(ports)
+        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # the console warns of one that is missing
         password = first_admin()
         flower_password = None if no_flower else secrets.token_urlsafe(PASSWORD_BYTES)
         if not no_web:
@@ -46,6 +47,7 @@ class Command(BaseCommand):
         if quiet:
             self.stdout.write(f"Logs     {settings.STATE_DIR}/*.log")
         self.stdout.write("Ctrl-C ends everything.")
+        self.stdout.flush()
         supervise(
             list(programs(web=not no_web, flower_password=flower_password)),
             cwd=settings.ROOT,
