@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import Celery
 from celery.fixups import django as celery_fixup
-from celery.signals import worker_init
+from celery.signals import worker_init, worker_shutting_down
 from kombu.transport import redis as redis_transport
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -43,6 +43,15 @@ def _close_old(_fixup: Any, **_: Any) -> None:
 
 
 fixup.DjangoWorkerFixup.close_database = _close_old
+
+
+@worker_shutting_down.connect
+def surrender_flights(how: str, **_: Any) -> None:
+    """On a cold shutdown the children are ended in the middle of their work: that is not a crash of it."""
+    if how == "Cold":
+        from ingestion.workers import surrender  # noqa: PLC0415
+
+        surrender()
 
 
 @worker_init.connect

@@ -149,6 +149,9 @@ class Environment(BaseSettings):
     extractor: str = Field(
         default="spacy_rules", min_length=1, description="Name of the adapter that extracts entities and facts."
     )
+    crash_points: Path | None = Field(
+        default=None, description="Folder in which tests say where a process is to be killed. Unset in any other use."
+    )
 
     @property
     def embedded(self) -> bool:

@@ -42,7 +42,8 @@ WHERE payload_hash IS NOT NULL ORDER BY 1 ON CONFLICT DO NOTHING
 REFERENCES = """
 WITH given AS (
   SELECT * FROM unnest(%(ids)s::uuid[], %(names)s::text[], %(media)s::text[], %(signatures)s::text[],
-                       %(hashes)s::text[], %(reasons)s::text[]) AS g(id, name, media, signature, payload_hash, reason)
+                       %(hashes)s::text[], %(reasons)s::text[])
+                WITH ORDINALITY AS g(id, name, media, signature, payload_hash, reason, n)
 ),
 before AS MATERIALIZED (
   SELECT r.id, r.gone_at, r.seen_payload_id, r.applied_payload_id FROM handoffs_reference r JOIN given USING (id)
@@ -56,13 +57,14 @@ seen AS (
     media_type = EXCLUDED.media_type, reason = EXCLUDED.reason, seen_at = now(), gone_at = NULL
 )
 SELECT given.id, given.payload_hash, before.seen_payload_id, before.gone_at IS NOT NULL, before.applied_payload_id
-FROM given LEFT JOIN before USING (id) WHERE given.payload_hash IS NOT NULL
+FROM given LEFT JOIN before USING (id) WHERE given.payload_hash IS NOT NULL ORDER BY given.n
 """
 HANDOFFS = """
 INSERT INTO handoffs_handoff (reference_id, payload_id, source_id, size_bytes, priority, status, reason, opened)
 SELECT g.reference_id, g.payload_hash, %(source)s, p.size_bytes, %(priority)s, 'pending', g.reason, 1
-FROM unnest(%(ids)s::uuid[], %(hashes)s::text[], %(reasons)s::text[]) AS g(reference_id, payload_hash, reason)
-JOIN handoffs_payload p USING (payload_hash)
+FROM unnest(%(ids)s::uuid[], %(hashes)s::text[], %(reasons)s::text[])
+  WITH ORDINALITY AS g(reference_id, payload_hash, reason, n)
+JOIN handoffs_payload p USING (payload_hash) ORDER BY g.n
 ON CONFLICT (reference_id, payload_id) DO NOTHING
 RETURNING reference_id
 """

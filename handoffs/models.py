@@ -60,6 +60,7 @@ class Source(models.Model):
         constraints = [
             UniqueConstraint(fields=["reflection", "name"], name="one_source_of_a_name_per_reflection"),
             CheckConstraint(condition=Q(weight__gte=1), name="source_weight_is_positive"),
+            CheckConstraint(condition=Q(priority__in=Priority.values), name="source_priority_is_known"),
         ]
 
     def __str__(self) -> str:
@@ -149,6 +150,7 @@ class Handoff(models.Model):
         triggers = [HANDOFF.guard()]
         constraints = [
             HANDOFF.known(),
+            CheckConstraint(condition=Q(priority__in=Priority.values), name="handoff_priority_is_known"),
             UniqueConstraint(fields=["reference", "payload"], name="one_handoff_per_reference_and_payload"),
             UniqueConstraint(
                 fields=["reference"], condition=Q(status__in=sorted(WAITING)), name="one_waiting_handoff_per_reference"
@@ -158,7 +160,9 @@ class Handoff(models.Model):
             ),
         ]
         indexes = [
-            Index(F("source"), F("priority"), F("id"), condition=Q(status="pending"), name="handoff_ready"),
+            Index(
+                F("source"), F("priority"), F("since"), F("id"), condition=Q(status="pending"), name="handoff_ready"
+            ),
             Index(fields=["status", "reason"], name="handoff_by_outcome"),
         ]
 

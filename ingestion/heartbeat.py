@@ -18,7 +18,7 @@ BEATS_PER_LEASE = 3
 
 BEAT = """
 UPDATE ingestion_flight SET lease_until = now() + %(lease)s * interval '1 s'
-WHERE id = %(flight)s AND status = 'open' AND fence = %(fence)s
+WHERE id = %(flight)s AND status = 'open' AND fence = %(fence)s AND worker <> ''
 """
 
 

@@ -37,6 +37,22 @@ class RunStatus(models.TextChoices):
     CANCELLED = "cancelled"
 
 
+class Turn(models.Model):
+    """How far a source is with its share: written by dispatch with every flight that it opens for the source.
+
+    Times are virtual: runs, divided by the source's weight.
+    """
+
+    source = models.OneToOneField(Source, models.PROTECT, primary_key=True, related_name="turn")
+    began = models.FloatField(default=0, help_text="The virtual time at which it was served last.")
+    finish = models.FloatField(default=0, help_text="The virtual time up to which its share is used.")
+    next_slot = models.DateTimeField(null=True, blank=True, help_text="Where its rate is kept: used up to this time.")
+    not_before = models.DateTimeField(null=True, blank=True, help_text="Its remote side asked us to wait until then.")
+
+    def __str__(self) -> str:
+        return f"turn of source {self.source_id}"
+
+
 class FlightStatus(models.TextChoices):
     OPEN = "open"
     LANDED = "landed"
@@ -115,6 +131,7 @@ class IngestRun(models.Model):
         triggers = [RUN.guard(), pgtrigger.Protect(name="run_never_deleted", operation=pgtrigger.Delete)]
         constraints = [
             RUN.known(),
+            CheckConstraint(condition=Q(priority__in=Priority.values), name="run_priority_is_known"),
             UniqueConstraint(
                 fields=["handoff"], condition=Q(status__in=sorted(ACTIVE)), name="one_active_run_per_handoff"
             ),
@@ -133,6 +150,19 @@ class IngestRun(models.Model):
         ]
         indexes = [
             Index(F("source"), F("next_attempt_at"), condition=Q(status__in=sorted(DUE)), name="run_due"),
+            Index(
+                F("source"),
+                F("priority"),
+                F("next_attempt_at"),
+                F("id"),
+                condition=Q(status__in=sorted(DUE), waits_for=None),
+                name="run_ready",
+            ),
+            Index(
+                F("waits_for"),
+                condition=Q(status__in=sorted(DUE), waits_for__isnull=False),
+                name="run_held_back",
+            ),
             Index(fields=["flight"], condition=Q(status="running"), name="run_aboard"),
             Index(fields=["status", "-id"], name="run_by_status"),
         ]

@@ -3,17 +3,43 @@
 import os
 import socket
 from functools import cache
+from pathlib import Path
 from uuid import uuid4
 
 from celery.exceptions import Ignore
+from django.db import connection
 
 from ingestion.flights import advance
+from ledger import statements
+
+HOLDER = "SELECT worker FROM ingestion_flight WHERE id = %s AND status = 'open'"
+EXPIRE = "UPDATE ingestion_flight SET lease_until = now() WHERE id = %s AND status = 'open' AND worker = %s"
+SURRENDER = "UPDATE ingestion_flight SET worker = '', lease_until = now() WHERE status = 'open' AND worker LIKE %s"
 
 
 def take_on(flight_id: int, stage: str) -> None:
     """Take the flight through the stage; raises Ignore, which ends the chain, when there is nothing left to do."""
     if not advance(flight_id, stage, worker=identity(os.getpid())):
+        report_if_dead(flight_id)
         raise Ignore
+
+
+def report_if_dead(flight_id: int) -> None:
+    """If a sibling of ours holds the flight and is dead, let its lease end now: the sweep need not wait for it.
+
+    A child that dies has its message handed to a sibling at once, and that one comes here.
+    """
+    [(holder,)] = statements.rows(HOLDER, [flight_id]) or [("",)]
+    if holder.startswith(ours := prefix(os.getppid())):
+        pid = holder.removeprefix(ours).partition(":")[0]
+        if not Path("/proc", pid).exists():
+            statements.run(EXPIRE, [flight_id, holder])
+
+
+def surrender() -> None:
+    """Give back what this worker's processes hold: it is told to end at once, and nobody aboard is to blame."""
+    statements.run(SURRENDER, [prefix(os.getpid()) + "%"])
+    connection.close()
 
 
 @cache

@@ -1,26 +1,52 @@
-"""The named points, one before and one after each commit, where a test may kill or freeze the process."""
+"""The named points around each commit, where a test may kill, freeze or deceive the process.
+
+Off unless SLUICEGATE_CRASH_POINTS names a folder. A file there called after a point says what is to happen at it, once:
+whichever process comes by first takes the file away and does it.
+"""
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
-_armed: dict[str, Callable[[], None]] = {}
+from django.db import OperationalError
 
-
-def arm(point: str, deed: Callable[[], None]) -> None:
-    """Have `deed` done when the process reaches `point`; for tests only."""
-    _armed[point] = deed
+_folder: Path | None = None
 
 
-def disarm() -> None:
-    _armed.clear()
+def watch(folder: Path | None) -> None:
+    """Look for deeds in this folder from now on; None for never."""
+    global _folder  # noqa: PLW0603  set once, when the process starts
+    _folder = folder
 
 
 def reached(point: str) -> None:
-    """Say that the process is at `point`; costs a dictionary look-up when nothing is armed."""
-    if deed := _armed.get(point):
-        deed()
+    """Say that the process is at `point`."""
+    if _folder is not None:
+        _obey(_folder / point)
 
 
-def die() -> None:
+def _obey(order: Path) -> None:
+    taken = order.with_name(f"{order.name}.taken.{os.getpid()}")
+    try:
+        order.rename(taken)
+    except FileNotFoundError:
+        return
+    DEEDS[taken.read_text().strip()]()
+
+
+def _kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _stop() -> None:
+    """Freeze until somebody sends SIGCONT, as a paused virtual machine does."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def _time_out() -> None:
+    """The commit went through, the answer did not come."""
+    raise OperationalError("the connection timed out")
+
+
+DEEDS: Mapping[str, Callable[[], None]] = {"kill": _kill, "stop": _stop, "time_out": _time_out}

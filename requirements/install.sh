@@ -30,7 +30,7 @@ find_python() {
     for name in ${PYTHON:+"$PYTHON"} ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
         if new_enough "$name"; then echo "$name"; return; fi
     done
-    say "needs Python 3.11 or later; ${PYTHON:-python3} is $("${PYTHON:-python3}" -V 2>&1 || true)"
+    say "needs Python 3.11 or later; ${PYTHON:-python3} is $({ "${PYTHON:-python3}" -V; } 2>/dev/null || echo missing)"
     say "name another with: make PYTHON=/path/to/python"
     exit 1
 }

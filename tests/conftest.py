@@ -13,6 +13,7 @@ from django.db import connection
 
 from config import embedded
 from ingestion import adapters, stages
+from ledger import crashpoints
 from patches.models import Predicate
 from patches.predicates_seed import SEED
 from tests.doubles import Moody
@@ -41,6 +42,21 @@ def models(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Moody]:
     yield adapters.load(adapters.EMBEDDINGS, "moody")
     for cached in forgotten:
         cached.cache_clear()
+
+
+@pytest.fixture
+def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, Callable[[], object]], None]]:
+    """Have a deed done when this process first comes to a named point, such as `chunk.before_commit`."""
+    folder = tmp_path / "points"
+    folder.mkdir()
+    crashpoints.watch(folder)
+
+    def arm(point: str, deed: Callable[[], object]) -> None:
+        monkeypatch.setitem(crashpoints.DEEDS, f"deed at {point}", deed)
+        (folder / point).write_text(f"deed at {point}")
+
+    yield arm
+    crashpoints.watch(None)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from handoffs import payloads
 from handoffs.intake import Arrival, Taken, receive
@@ -48,6 +49,11 @@ def fly(flight: Flight, *, until: str | None = None, worker: str = "w") -> None:
     for stage in ORDER[ORDER.index(flight.stage) :]:
         if stage == until or not advance(flight.pk, stage, worker=worker):
             return
+
+
+def silence(flight: Flight) -> None:
+    """A worker boards it, and is not heard of for longer than the lease."""
+    Flight.objects.filter(pk=flight.pk).update(worker="silent", boarded_at=Now(), lease_until="2026-01-01T00:00Z")
 
 
 def work_off() -> None:

@@ -1,6 +1,7 @@
 """A flight through its stages: who may write, what one bad item costs the others, what it costs the database."""
 
 import pytest
+from django.db import transaction
 
 from handoffs.models import Handoff
 from ingestion import dispatch, recovery, stages
@@ -8,36 +9,20 @@ from ingestion.flights import advance
 from ingestion.lifecycles import RUN
 from ingestion.models import Flight, IngestRun, Quarantine, StageOutput
 from ingestion.stages import ORDER
-from ledger import crashpoints, statements
+from ledger import statements
 from ledger.models import Event
 from ledger.reasons import Reason
 from patches.models import ApplyTransaction, Passage, PatchBatch
 from tests.builders import make_source
-from tests.flying import deliver, deliver_all, fly, open_flights, runs, standing, work_off
+from tests.flying import deliver, deliver_all, fly, open_flights, runs, silence, standing, work_off
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("models")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("models")]
 
 
 @pytest.fixture
 def source(settings):
     settings.OPEN_FLIGHTS = 1  # so that all that waits goes in one
     return make_source()
-
-
-@pytest.fixture(autouse=True)
-def disarmed():
-    yield
-    crashpoints.disarm()
-
-
-def once(point: str, deed) -> None:
-    """Have the deed done the first time that the process comes to the point."""
-
-    def first() -> None:
-        crashpoints.disarm()
-        deed()
-
-    crashpoints.arm(point, first)
 
 
 def written() -> tuple[int, ...]:
@@ -47,7 +32,7 @@ def written() -> tuple[int, ...]:
 
 def lose(flight: Flight) -> None:
     """Its worker is not heard of for longer than the lease."""
-    Flight.objects.filter(pk=flight.pk).update(lease_until="2026-01-01T00:00Z")
+    silence(flight)
     recovery.sweep()
 
 
@@ -70,7 +55,8 @@ def test_a_flight_takes_its_runs_from_bytes_to_knowledge(source):
 
 
 @pytest.mark.parametrize("stage", ORDER)
-def test_a_worker_that_comes_back_after_its_flight_was_swept_writes_nothing(source, stage, elsewhere):
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_comes_back_after_its_flight_was_swept_writes_nothing(source, stage, elsewhere, at):
     flight = one_flight(source, "one")
     fly(flight, until=stage)
     seen = []
@@ -80,7 +66,7 @@ def test_a_worker_that_comes_back_after_its_flight_was_swept_writes_nothing(sour
         elsewhere(work_off).result(timeout=20)
         seen.append(written())
 
-    once(f"{stage}.boarded", another_does_it_all)
+    at(f"{stage}.boarded", another_does_it_all)
 
     assert advance(flight.pk, stage, worker="late") is False
 
@@ -89,7 +75,8 @@ def test_a_worker_that_comes_back_after_its_flight_was_swept_writes_nothing(sour
 
 
 @pytest.mark.parametrize("stage", ["fetch", "apply"])
-def test_of_two_workers_on_one_stage_only_the_later_to_board_writes(source, stage, elsewhere):
+@pytest.mark.django_db(transaction=True)
+def test_of_two_workers_on_one_stage_only_the_later_to_board_writes(source, stage, elsewhere, at):
     flight = one_flight(source, "one")
     fly(flight, until=stage)
 
@@ -100,7 +87,7 @@ def test_of_two_workers_on_one_stage_only_the_later_to_board_writes(source, stag
         Flight.objects.filter(pk=flight.pk, status="open").update(stage=stage)
         IngestRun.objects.filter(flight=flight, status="running").update(stage=stage)
 
-    once(f"{stage}.boarded", another_boards)
+    at(f"{stage}.boarded", another_boards)
     before = Event.objects.filter(by="late").count()
 
     assert advance(flight.pk, stage, worker="late") is False
@@ -112,10 +99,11 @@ def cancel(run: IngestRun) -> None:
     RUN.move(IngestRun.objects.filter(pk=run.pk), was={"running"}, to="cancelled", **told)
 
 
-def test_nothing_is_written_for_a_run_that_was_taken_off_meanwhile(source, elsewhere):
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_written_for_a_run_that_was_taken_off_meanwhile(source, elsewhere, at):
     flight = one_flight(source, "one", "two")
     taken, stays = IngestRun.objects.order_by("pk")
-    once("fetch.boarded", lambda: elsewhere(cancel, taken).result(timeout=20))
+    at("fetch.boarded", lambda: elsewhere(cancel, taken).result(timeout=20))
 
     assert advance(flight.pk, "fetch", worker="w") is True
 
@@ -124,6 +112,7 @@ def test_nothing_is_written_for_a_run_that_was_taken_off_meanwhile(source, elsew
     assert stays.outputs.count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_run_that_is_being_taken_off_while_the_stage_settles_is_not_written_to(source, elsewhere):
     """Settling waits for the operator's transaction, then looks at the run again."""
     flight = one_flight(source, "one", "two")
@@ -131,7 +120,7 @@ def test_a_run_that_is_being_taken_off_while_the_stage_settles_is_not_written_to
     settling = []
 
     def cancel_slowly():
-        with dispatch.transaction.atomic():
+        with transaction.atomic():
             cancel(taken)
             settling.append(elsewhere(advance, flight.pk, "chunk", worker="w"))
 
@@ -181,11 +170,13 @@ def test_what_the_surroundings_do_sends_all_of_the_flight_to_the_next_attempt(so
 
 
 def test_bytes_that_cannot_be_read_end_at_once(source):
-    deliver(source, empty="", binary=b"\x00\xff\x00\xff" * 100, good="text")
+    deliver(source, empty="", program=b"\x7fELF\x02\x01\x01" + bytes(100), good="text")
     work_off()
-    assert standing(source)["empty"] == ("failed", "empty")
-    assert standing(source)["binary"][0] == "failed"
-    assert standing(source)["good"] == ("ingested", "applied")
+    assert standing(source) == {
+        "empty": ("failed", "empty"),
+        "program": ("failed", "unsupported_type"),
+        "good": ("ingested", "applied"),
+    }
     assert not Quarantine.objects.exists()
 
 

@@ -38,6 +38,7 @@ class Command(BaseCommand):
         _refuse_taken(ports)
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # the console warns of one that is missing
         password = first_admin()
+        connections.close_all()  # nothing is asked of the database from here on
         flower_password = None if no_flower else secrets.token_urlsafe(PASSWORD_BYTES)
         if not no_web:
             self.tell_console(password)
@@ -112,6 +113,4 @@ def first_admin() -> str | None:
     except IntegrityError as problem:
         message = f"there is a user {ADMIN} but no administrator: run manage.py createsuperuser"
         raise CommandError(message, returncode=2) from problem
-    finally:
-        connections.close_all()
     return password

@@ -1,0 +1,265 @@
+"""The admin over real rows of every table: pages answer, nobody adds or deletes, lists cost the same at any size."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.utils import quote
+from django.db import models
+from django.test import Client
+from django.urls import reverse
+from psycopg.types.range import Range
+
+from handoffs.models import Source
+from ingestion.models import IngestRun, Memo, Quarantine, StageOutput
+from ledger import listing
+from ledger.models import Event
+from patches.models import (
+    ApplyTransaction,
+    Assertion,
+    BatchLife,
+    Carrier,
+    Entity,
+    Fact,
+    Passage,
+    Patch,
+    PatchBatch,
+    Predicate,
+    UncarriedBatch,
+    Verdict,
+)
+from tests.builders import make_batch, make_handoff, make_payload, make_reference, make_run, make_source
+
+APPS = ("ledger", "handoffs", "patches", "ingestion")
+MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models()]
+CLAIM = {
+    "subject": "Ada",
+    "predicate": "located_in",
+    "object": "Newbridge",
+    "quote": "Ada lives in Newbridge.",
+    "from": "2022-09",
+    "to": None,
+}
+CHECKS = {"quote_is_verbatim": {"value": 1, "threshold": 0, "passed": False, "offenders": [1]}}
+
+pytestmark = pytest.mark.django_db
+
+
+def make_history(source: Source | None = None) -> IngestRun:
+    """One run with everything that can hang on it: a row in every table."""
+    source = source or make_source()
+    reference = make_reference(source, seen_payload=(payload := make_payload()))
+    batch = make_batch(source, "applied", title="A <b>title</b>")
+    handoff = make_handoff("failed", reference=reference, payload=payload)
+    run = make_run("quarantined", handoff=handoff, batch=batch, detail="ValueError")
+    make_run("running", source=source)
+    Quarantine.objects.create(run=run, stage="fact", failure="unexpected", traceback="Traceback <most recent>")
+    StageOutput.objects.create(run=run, stage="fetch", recipe="reading/1", data={"text": "told & kept"})
+    Memo.objects.create(stage="embed", recipe="hashing", text_hash=uuid4().hex, vector=[0.0, 1.0])
+    Event.objects.create(
+        lifecycle="run", row_id=run.pk, was="running", became="quarantined", reason="unexpected", by="somebody"
+    )
+    make_knowledge(batch)
+    Carrier.objects.create(reference=reference, batch=batch)
+    return run
+
+
+def make_knowledge(batch: PatchBatch) -> None:
+    Patch.objects.create(batch=batch, n=0, op="put_passages", payload={"spans": [[0, 5, "hash"]]})
+    Patch.objects.create(batch=batch, n=1, op="assert_fact", payload=CLAIM)
+    Verdict.objects.create(batch=batch, digest="d", decision="approve", policy="default-1", checks=CHECKS, rejected=[1])
+    UncarriedBatch.objects.create(batch=batch)
+    moment = ApplyTransaction.objects.create(reflection=batch.reflection)
+    BatchLife.objects.create(batch=batch, sys=Range(moment.seq, None))
+    Passage.objects.create(
+        reflection=batch.reflection, batch=batch, n=0, start=0, end=5, text="Ada's", text_hash="h", vector=[1.0]
+    )
+    predicate, _ = Predicate.objects.get_or_create(
+        name="located_in", defaults={"label": "is in", "cardinality": "single", "subject_types": [], "object_types": []}
+    )
+    subject = Entity.objects.create(id=uuid4(), reflection=batch.reflection, type="person", key=uuid4().hex, name="Ada")
+    said: dict[str, Any] = {
+        "reflection": batch.reflection,
+        "slot": uuid4(),
+        "subject": subject,
+        "predicate": predicate,
+        "object_text": "Newbridge",
+        "object_key": "newbridge",
+        "valid": Range(None, None),
+        "precision": "month",
+        "basis": "stated",
+    }
+    Assertion.objects.create(batch=batch, n=1, quote="Ada lives in Newbridge.", start=0, end=5, **said)
+    Fact.objects.create(sys=Range(moment.seq, None), **said)
+
+
+def address(model: type[models.Model], page: str, *arguments: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=arguments)
+
+
+def page_of(row: models.Model) -> str:
+    return address(type(row), "change", quote(row.pk))
+
+
+def text_of(client: Client, url: str) -> str:
+    answer = client.get(url)
+    assert answer.status_code == 200, (url, answer.status_code)
+    return answer.content.decode()
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_every_table_has_a_list_and_a_page_per_row(admin_client: Client, model: type[models.Model]) -> None:
+    make_history()
+    row = model._default_manager.order_by("pk").first()
+    assert row is not None
+
+    assert (
+        page_of(row) in text_of(admin_client, address(model, "changelist"))
+        or not admin.site._registry[model].list_display_links
+    )
+    assert "See also" in text_of(admin_client, page_of(row))
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_nobody_adds_or_deletes_a_row(admin_client: Client, model: type[models.Model]) -> None:
+    make_history()
+    row = model._default_manager.order_by("pk").first()
+    assert row is not None
+
+    assert admin_client.post(address(model, "add"), {}).status_code == 403
+    assert admin_client.post(address(model, "delete", quote(row.pk)), {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [str(row.pk)], "post": "yes"}
+    admin_client.post(address(model, "changelist"), chosen)
+    assert model._default_manager.filter(pk=row.pk).exists()
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_a_list_costs_the_same_number_of_statements_at_any_size(
+    admin_client: Client, model: type[models.Model], statement_count: Callable[[], int]
+) -> None:
+    source = make_source()
+    make_history(source)
+    text_of(admin_client, address(model, "changelist"))  # what is loaded once, such as content types
+    statement_count()
+    text_of(admin_client, address(model, "changelist"))
+    few = statement_count()
+    for _ in range(5):
+        make_history(make_source())
+    statement_count()
+
+    text_of(admin_client, address(model, "changelist"))
+
+    assert statement_count() == few <= 5
+
+
+def test_a_run_tells_its_whole_story_on_one_page(admin_client: Client) -> None:
+    run = make_history()
+
+    page = text_of(admin_client, page_of(run))
+
+    assert "Traceback &lt;most recent&gt;" in page
+    assert "ValueError" in page
+    assert '<span class="state quarantined">' in page
+    assert "somebody" in page
+    assert page_of(run.outputs.get()) in page
+    assert page_of(run.handoff) in page
+    assert page_of(run.handoff.reference) in page
+
+
+def test_a_batch_shows_its_patches_its_checks_and_its_carriers(admin_client: Client) -> None:
+    batch = make_history().batch
+    assert batch is not None
+
+    page = text_of(admin_client, page_of(batch))
+
+    assert "Ada - located_in - Newbridge (2022-09 to …)" in page
+    assert "quote is verbatim" in page
+    assert '<span class="state no">' in page
+    assert page_of(batch.carriers.get().reference) in page
+    assert "A &lt;b&gt;title&lt;/b&gt;" in page
+    assert f"{address(Passage, 'changelist')}?batch__id__exact={batch.pk}" in page
+
+
+def test_a_row_leads_to_the_lists_of_what_points_to_it(admin_client: Client) -> None:
+    mine, other = make_history(), make_history()
+    link = f"{address(IngestRun, 'changelist')}?source__id__exact={mine.source_id}"
+
+    assert link in text_of(admin_client, page_of(mine.source))
+    narrowed = text_of(admin_client, link)
+
+    assert page_of(mine) in narrowed
+    assert page_of(other) not in narrowed
+    assert "By source" in narrowed
+
+
+@pytest.mark.parametrize("nonsense", ["source__id__exact=x", "source__id__exact=999999", "p=4000"])
+def test_a_list_survives_a_mistyped_address(admin_client: Client, nonsense: str) -> None:
+    make_history()
+
+    assert admin_client.get(f"{address(IngestRun, 'changelist')}?{nonsense}", follow=True).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        lambda run: str(run.pk),
+        lambda run: str(run.handoff.reference_id),
+        lambda run: run.handoff.payload_id[:10],
+        lambda run: run.handoff.reference.external_id[:-3],
+    ],
+    ids=["id", "reference", "hash", "name"],
+)
+def test_a_search_is_answered_by_the_shape_of_its_term(admin_client: Client, term: Callable[[IngestRun], str]) -> None:
+    mine, other = make_history(), make_history()
+
+    found = admin_client.get(address(IngestRun, "changelist"), {"q": f" {term(mine)} "}).content.decode()
+
+    assert page_of(mine) in found
+    assert page_of(other) not in found
+
+
+def test_events_are_found_by_the_row_that_they_are_of(admin_client: Client) -> None:
+    run = make_history()
+
+    history = admin_client.get(address(IngestRun, "history", run.pk), follow=True)
+
+    assert history.redirect_chain
+    assert "somebody" in history.content.decode()
+    assert "somebody" not in admin_client.get(address(Event, "changelist"), {"q": "flight 1"}).content.decode()
+
+
+def test_a_long_list_is_counted_no_further_than_it_is_paged(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "COUNTED", 2)
+    source = make_source()
+    runs = [make_run("completed", source=source) for _ in range(3)]
+
+    page = text_of(admin_client, address(IngestRun, "changelist"))
+
+    assert len(runs) > 2
+    assert "2 ingest runs" in page
+    assert "There are more" in page
+
+
+def test_saving_a_source_writes_only_what_was_edited(admin_client: Client) -> None:
+    source = make_source(options={"root": "/x"})
+    form = {"priority": "0", "weight": "7", "options": "{}", "kind": "imap", "last_error": "forged"}
+
+    answer = admin_client.post(page_of(source), form)
+
+    assert answer.status_code == 302
+    source.refresh_from_db()
+    assert (source.priority, source.weight, source.paused) == (0, 7, False)
+    assert (source.options, source.kind, source.last_error) == ({"root": "/x"}, "local_files", "")
+
+
+def test_a_run_cannot_be_edited(admin_client: Client) -> None:
+    run = make_history()
+
+    assert admin_client.post(page_of(run), {"status": "completed"}).status_code == 403
+    run.refresh_from_db()
+    assert run.status == "quarantined"

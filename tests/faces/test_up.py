@@ -1,0 +1,180 @@
+"""The whole stack through one command, as a newcomer has it."""
+
+import base64
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.cookiejar import CookieJar
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
+
+import pytest
+from django.contrib.auth import authenticate, get_user_model
+from django.core.management import CommandError
+
+from ingestion.management.commands.up import first_admin
+from tests.config.servers import at_work
+from tests.conftest import ROOT, Store
+
+TEXT = "# Trust\n\nThe Marrow Bay Harbour Trust moved its offices to Newbridge in September 2022.\n"
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(true: Callable[[], Any], deadline_s: float = 40) -> Any:
+    end = time.monotonic() + deadline_s
+    while not (found := true()):
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.1)
+    return found
+
+
+def status(url: str, password: str | None = None) -> int:
+    try:
+        return len(fetch(url, password)) and 200
+    except HTTPError as refusal:
+        with refusal:
+            return refusal.code
+
+
+def fetch(url: str, password: str | None = None) -> bytes:
+    request = Request(url)  # noqa: S310  always http on the loopback
+    if password:
+        request.add_header("Authorization", f"Basic {base64.b64encode(f'operator:{password}'.encode()).decode()}")
+    with urlopen(request, timeout=10) as answer:  # noqa: S310
+        return bytes(answer.read())
+
+
+def belonging_to(state_dir: Path) -> dict[int, str]:
+    """The live processes that were started with this state folder, by command line."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"SLUICEGATE_STATE_DIR={state_dir}\0".encode() in (folder / "environ").read_bytes():
+                found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+class Up:
+    def __init__(self, store: Store, log: Path) -> None:
+        self.store, self.log = store, log
+        self.web, self.flower = free_port(), free_port()
+        self.ports = {"SLUICEGATE_WEB_PORT": str(self.web), "SLUICEGATE_FLOWER_PORT": str(self.flower)}
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "up"],
+                cwd=ROOT,
+                env=store.environment | self.ports | {"SLUICEGATE_WORKER_CONCURRENCY": "1"},
+                stdout=output,
+                stderr=output,
+            )
+
+    def says(self, pattern: str) -> re.Match[str] | None:
+        return re.search(pattern, self.log.read_text())
+
+    def workers(self) -> list[int]:
+        """The worker's first process: the one whose parent is `up`."""
+        return [
+            pid for pid, line in belonging_to(self.store.state_dir).items() if " worker " in line and self.begot(pid)
+        ]
+
+    def begot(self, pid: int) -> bool:
+        try:
+            return f"PPid:\t{self.process.pid}\n" in Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            return False
+
+
+@pytest.fixture
+def up(store: Store, tmp_path: Path) -> Iterator[Up]:
+    up = Up(store, tmp_path / "up.log")
+    yield up
+    if up.process.poll() is None:
+        up.process.kill()
+        up.process.wait()
+
+
+def test_the_whole_stack_starts_works_heals_and_ends(up: Up, tmp_path: Path) -> None:
+    until(lambda: up.says("ready after"))
+    admin = up.says(r"user admin, password (\S+)")
+    flower = up.says(r"user operator, password (\S+)")
+    assert admin and flower
+    log_in(f"http://127.0.0.1:{up.web}", "admin", admin[1])
+    for page in ("", "tasks", "api/tasks", "metrics", "healthcheck"):
+        assert status(f"http://127.0.0.1:{up.flower}/flower/{page}") == 401
+        assert status(f"http://127.0.0.1:{up.flower}/flower/{page}", flower[1]) == 200
+
+    again = up.store.manage("up", **up.ports)
+    assert again.returncode == 2
+    assert again.stderr.count("\n") == 1
+    assert "SLUICEGATE_WEB_PORT" in again.stderr
+
+    see_an_ingest(up, flower[1], tmp_path / "texts")
+
+    [worker] = up.workers()
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: up.says("worker was ended by SIGKILL; it is started again"))
+    [healed] = until(up.workers)
+    assert healed != worker
+
+    up.process.terminate()
+    assert up.process.wait(30) == 0
+    assert belonging_to(up.store.state_dir) == {}
+    assert at_work(up.store.state_dir) == {}
+
+
+def log_in(console: str, user: str, password: str) -> None:
+    browser = build_opener(HTTPCookieProcessor(CookieJar()))
+    with browser.open(f"{console}/admin/login/", timeout=10) as page:
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.read().decode())
+    assert token
+    form = {"csrfmiddlewaretoken": token[1], "username": user, "password": password, "next": "/admin/"}
+    with browser.open(f"{console}/admin/login/", urlencode(form).encode(), timeout=10) as page:
+        assert "Site administration" in page.read().decode()
+
+
+def see_an_ingest(up: Up, password: str, folder: Path) -> None:
+    """Ingest a file with the worker that runs, and find the stages of its flight in Flower."""
+    folder.mkdir()
+    (folder / "trust.md").write_text(TEXT)
+    tasks = f"http://127.0.0.1:{up.flower}/flower/api/tasks"
+    until(lambda: b"worker@" in fetch(f"http://127.0.0.1:{up.flower}/flower/api/workers?refresh=1", password))
+
+    assert up.store.ingest(folder)["outcomes"] == {"completed": 1}
+
+    assert not (up.store.state_dir / "worker.log").exists()  # where a worker of the command's own would write
+    seen = until(lambda: {(task["name"], task["args"]) for task in json.loads(fetch(tasks, password)).values()})
+    assert ("stage:fetch", "flight=1") in seen
+
+
+@pytest.mark.django_db
+def test_the_first_administrator_is_made_once_with_a_password_of_its_own() -> None:
+    password = first_admin()
+
+    assert password and authenticate(username="admin", password=password)
+    assert first_admin() is None
+    assert get_user_model()._default_manager.count() == 1
+
+
+@pytest.mark.django_db
+def test_nobody_is_made_an_administrator_for_being_called_admin() -> None:
+    get_user_model()._default_manager.create_user("admin")
+
+    with pytest.raises(CommandError, match="createsuperuser"):
+        first_admin()
