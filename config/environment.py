@@ -140,6 +140,9 @@ class Environment(BaseSettings):
         default=16 * MIB, ge=1, description="The most payload bytes in one flight of several runs."
     )
     size_limit_bytes: int = Field(default=64 * MIB, ge=1, description="The largest payload that is taken, in bytes.")
+    backlog: int = Field(
+        default=50_000, ge=1, description="Handoffs that may wait before sync pauses until workers have caught up."
+    )
     worker_concurrency: Annotated[int, Field(ge=0, le=256), AfterValidator(_usable_cpus)] = Field(
         default=0, description="Processes of one worker. 0: as many as usable CPUs, at most 8."
     )

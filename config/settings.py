@@ -118,10 +118,13 @@ FLIGHT_BYTES = ENVIRONMENT.flight_bytes
 WORKER_CONCURRENCY = ENVIRONMENT.worker_concurrency
 OPEN_FLIGHTS = 2 * WORKER_CONCURRENCY
 STATE_DIR = ENVIRONMENT.state_dir
+REDIS_URL = SERVERS.redis_client_url
 CRASH_POINTS = ENVIRONMENT.crash_points
 WEB_PORT = ENVIRONMENT.web_port
 FLOWER_PORT = ENVIRONMENT.flower_port
 SIZE_LIMIT_BYTES = ENVIRONMENT.size_limit_bytes
+# So many handoffs may wait before sync pauses.
+BACKLOG = ENVIRONMENT.backlog
 EMBEDDINGS = ENVIRONMENT.embeddings
 EXTRACTOR = ENVIRONMENT.extractor
 

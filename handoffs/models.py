@@ -52,6 +52,7 @@ class Source(models.Model):
         default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)], help_text="Its share beside others."
     )
     paused = models.BooleanField(default=False)
+    paused_why = models.CharField(max_length=200, blank=True, db_default="")
     synced_at = models.DateTimeField(null=True, blank=True, help_text="When a listing was last complete.")
     last_error = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now())

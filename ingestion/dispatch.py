@@ -94,7 +94,8 @@ def _admit() -> tuple[int, str] | None:
         [(alone,)] = statements.rows("SELECT pg_try_advisory_xact_lock(%s)", [DISPATCH_LOCK])
         if not alone:
             return None
-        sources = [Source(*row) for row in statements.rows(SOURCES, {"most": settings.FLIGHT_RUNS * settings.OPEN_FLIGHTS})]
+        most = settings.FLIGHT_RUNS * settings.OPEN_FLIGHTS
+        sources = [Source(*row) for row in statements.rows(SOURCES, {"most": most})]
         room = settings.OPEN_FLIGHTS - sum(source.flying for source in sources)
         if room <= 0:
             return None

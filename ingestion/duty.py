@@ -7,32 +7,31 @@ from ledger import statements
 
 DUTY_LOCK = 7_304_517
 
+# Asked each time, not remembered: a session that was lost and silently replaced has lost its locks too.
+HELD = """
+SELECT CASE WHEN EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = %(lock)s AND pid = pg_backend_pid()
+                         AND granted)
+       THEN true ELSE pg_try_advisory_lock(%(lock)s) END
+"""
 
-class Duty:
-    """One dispatcher's claim to the duty: a lock of its database session, so it is free again when the session ends."""
 
-    def __init__(self) -> None:
-        self.held = False
+def do() -> bool:
+    """Sweep, then dispatch, if the duty is this session's or can be had; False when someone else has it.
 
-    def do(self) -> bool:
-        """Sweep, then dispatch, if the duty is ours or can be had; False when someone else has it.
+    Raises OperationalError or InterfaceError when the database is away: then call `leave`.
+    """
+    [(ours,)] = statements.rows(HELD, {"lock": DUTY_LOCK})
+    if ours:
+        recovery.sweep()
+        dispatch.tick()
+    return bool(ours)
 
-        Raises OperationalError or InterfaceError when the database is away: then call `lose`.
-        """
-        if not self.held:
-            [(self.held,)] = statements.rows("SELECT pg_try_advisory_lock(%s)", [DUTY_LOCK])
-        if self.held:
-            recovery.sweep()
-            dispatch.tick()
-        return self.held
 
-    def lose(self) -> None:
-        """Give the session up, and with it the duty: after an error nobody knows what became of either."""
-        self.held = False
-        connection.close()
+def hand_over() -> None:
+    """Leave the duty to whoever stands by, and keep the session."""
+    statements.rows("SELECT pg_advisory_unlock(%s)", [DUTY_LOCK])
 
-    def hand_over(self) -> None:
-        """Leave the duty to whoever stands by."""
-        if self.held:
-            statements.rows("SELECT pg_advisory_unlock(%s)", [DUTY_LOCK])
-            self.held = False
+
+def leave() -> None:
+    """Give the session up, and the duty with it: after an error nobody knows what became of either."""
+    connection.close()

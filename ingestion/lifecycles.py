@@ -1,3 +1,5 @@
+"""How a run and a flight may go from status to status."""
+
 from ledger.lifecycle import Lifecycle
 
 # holds its handoff: no second run may work on the same handoff

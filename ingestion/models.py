@@ -10,6 +10,7 @@ from pgvector.django import VectorField
 
 from handoffs.models import Handoff, Priority, Reflection, Source
 from ingestion.lifecycles import ACTIVE, DUE, FLIGHT, RUN
+from ledger.failures import KINDS
 from ledger.reasons import Reason
 from patches.models import PatchBatch
 
@@ -43,7 +44,7 @@ class Turn(models.Model):
     Times are virtual: runs, divided by the source's weight.
     """
 
-    source = models.OneToOneField(Source, models.PROTECT, primary_key=True, related_name="turn")
+    source = models.OneToOneField(Source, models.CASCADE, primary_key=True, related_name="turn")
     began = models.FloatField(default=0, help_text="The virtual time at which it was served last.")
     finish = models.FloatField(default=0, help_text="The virtual time up to which its share is used.")
     next_slot = models.DateTimeField(null=True, blank=True, help_text="Where its rate is kept: used up to this time.")
@@ -122,6 +123,9 @@ class IngestRun(models.Model):
     alone = models.BooleanField(db_default=False, help_text="Flies alone: a worker died with it aboard.")
     failure = models.CharField(max_length=20, blank=True, help_text="The class of its last failure.")
     detail = models.TextField(blank=True, help_text="What an operator may know of its last failure.")
+    cancel_requested = models.CharField(
+        max_length=80, blank=True, db_default="", help_text="Who asked for its end; heeded when its flight boards next."
+    )
     since = models.DateTimeField(db_default=Now())
     created_at = models.DateTimeField(db_default=Now())
 
@@ -203,17 +207,89 @@ class Memo(models.Model):
         return f"{self.stage} {self.text_hash}"
 
 
+class QuarantineQuerySet(models.QuerySet["Quarantine"]):
+    def waiting(self) -> Self:
+        """Those whose run waits for a person now."""
+        return self.filter(run__status=RunStatus.QUARANTINED)
+
+
 class Quarantine(models.Model):
-    """Why a run waits for a person: the failure that its policy would not retry again."""
+    """Why a run waits for a person: the failure that its policy would not retry again. Kept when the run goes on."""
 
     run = models.OneToOneField(IngestRun, models.PROTECT, related_name="quarantine")
     stage = models.CharField(max_length=10, choices=Stage)
     failure = models.CharField(max_length=20)
-    traceback = models.TextField(blank=True)
+    fingerprint = models.CharField(
+        max_length=16, blank=True, db_index=True, help_text="Equal for runs that failed the same way."
+    )
+    exception = models.CharField(max_length=200, blank=True, help_text="The type of the exception, if it was a bug.")
+    traceback = models.TextField(blank=True, help_text="Where it was raised; without messages and values.")
+    times = models.PositiveIntegerField(db_default=1, help_text="How often the run came here.")
+    follows = models.ForeignKey(
+        IngestRun, models.PROTECT, null=True, blank=True, related_name="+", help_text="Goes once this run did well."
+    )
+    asked_by = models.CharField(max_length=80, blank=True, db_default="", help_text="Who asked for its release.")
+    note = models.CharField(max_length=200, blank=True, db_default="", help_text="Why it was given up.")
     created_at = models.DateTimeField(db_default=Now())
+    last_at = models.DateTimeField(db_default=Now(), help_text="When it came here last.")
+
+    objects = QuarantineQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "quarantine"
 
     def __str__(self) -> str:
         return f"{self.run_id}: {self.failure}"
+
+
+class RetryRule(models.Model):
+    """What takes the place of the default policy for a class of failures, at one kind of connector or at all.
+
+    What waits already keeps its time: a rule is read when a run fails.
+    """
+
+    class Then(models.TextChoices):
+        QUARANTINED = "quarantined", "Quarantine it"
+        FAILED = "failed", "Let it fail"
+
+    kind = models.CharField("connector", max_length=40, blank=True, help_text="A kind of connector; empty means all.")
+    failure = models.CharField("failure class", max_length=20, choices=[(name, name) for name in KINDS])
+    attempts = models.PositiveSmallIntegerField(help_text="How often a run may fail before it is given up: 1 to 100.")
+    base_s = models.FloatField("first delay", default=60, help_text="Seconds; each wait is a random share of the delay.")
+    factor = models.FloatField("grows by", default=2, help_text="What each delay is multiplied with: 1 to 10.")
+    cap_s = models.FloatField("longest delay", default=3600, help_text="Seconds, up to seven days.")
+    then = models.CharField("in the end", max_length=20, choices=Then, default=Then.QUARANTINED)
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(
+                fields=["kind", "failure"],
+                name="one_rule_per_connector_and_failure",
+                violation_error_message="There is a rule for this connector and failure class already.",
+            ),
+            CheckConstraint(
+                condition=Q(failure__in=KINDS),
+                name="rule_is_for_a_known_failure",
+                violation_error_message="There is no such failure class.",
+            ),
+            CheckConstraint(
+                condition=Q(attempts__gte=1, attempts__lte=100),
+                name="attempts_are_1_to_100",
+                violation_error_message="Attempts must be from 1 to 100.",
+            ),
+            CheckConstraint(
+                condition=Q(factor__gte=1, factor__lte=10),
+                name="factor_is_1_to_10",
+                violation_error_message="The delay may grow by a factor from 1 to 10.",
+            ),
+            CheckConstraint(
+                condition=Q(base_s__gte=0, cap_s__gte=F("base_s"), cap_s__lte=7 * 24 * 3600),
+                name="delays_are_in_order",
+                violation_error_message="The first delay cannot be negative, nor longer than the longest, "
+                "and the longest is at most seven days.",
+            ),
+            CheckConstraint(condition=Q(then__in=["quarantined", "failed"]), name="rule_ends_in_a_known_status"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.failure} at {self.kind or 'every connector'}"

@@ -43,6 +43,7 @@ class Reason(models.TextChoices):
     REMOTE_UNAVAILABLE = "remote_unavailable", "The remote side did not answer"
     REMOTE_BUSY = "remote_busy", "The remote side asked us to wait"
     KEY_REFUSED = "key_refused", "The remote side does not accept our key"
+    BACKLOG = "backlog", "Too many handoffs wait, and nobody takes any"
     DATABASE_BUSY = "database_busy", "The database ended the transaction: deadlock, time-out or restart"
     TIME_LIMIT = "time_limit", "The stage took longer than its time limit"
     UNEXPECTED = "unexpected", "A bug: see the recorded traceback"

@@ -6,11 +6,21 @@ from typing import Any
 from django.utils.module_loading import import_string
 
 from ingestion.ports import SourcePort
+from ingestion.profiles import Profile
 
 CONNECTORS: Mapping[str, str] = {
     "local_files": "ingestion.connectors.local_files.LocalFiles",
 }
 DEFAULT = next(iter(CONNECTORS))
+# What a kind may take of the system, where that is less than the settings allow.
+PROFILES: Mapping[str, Profile] = {
+    "local_files": Profile(),
+}
+
+
+def profile(kind: str) -> Profile:
+    """Return the kind's resource profile; a kind without a line of its own, or unknown by now, has the widest."""
+    return PROFILES.get(kind, Profile())
 
 
 def connect(kind: str, options: Mapping[str, Any]) -> SourcePort:

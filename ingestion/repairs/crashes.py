@@ -93,6 +93,10 @@ def _move(
             **told,
         ),
     )
+    _quarantine(poison)
+
+
+def _quarantine(poison: Mapping[int, tuple[int, str]]) -> None:
     Quarantine.objects.bulk_create(
         [Quarantine(run_id=run, stage=stage, failure="crash") for run, (_, stage) in poison.items()],
         update_conflicts=True,

@@ -6,7 +6,7 @@ import structlog
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError
 
-from ingestion.duty import Duty
+from ingestion import duty
 
 log = structlog.get_logger(__name__)
 
@@ -27,33 +27,31 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="one sweep and one dispatch, then end")
 
     def handle(self, *, once: bool, **_: Any) -> None:
-        duty = Duty()
         if once:
-            self.once(duty)
+            self.once()
         else:
             before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # they are taken between two ticks, never in one
             try:
-                self.until_asked_to_end(duty)
+                self.until_asked_to_end()
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def once(self, duty: Duty) -> None:
+    def once(self) -> None:
         try:
-            done = duty.do()
+            if not duty.do():
+                raise CommandError("another dispatcher is on duty", returncode=OTHER_ON_DUTY)
             duty.hand_over()
         except (OperationalError, InterfaceError) as problem:
             raise CommandError(f"the database does not answer: {problem}", returncode=1) from problem
-        if not done:
-            raise CommandError("another dispatcher is on duty", returncode=OTHER_ON_DUTY)
 
-    def until_asked_to_end(self, duty: Duty) -> None:
+    def until_asked_to_end(self) -> None:
         answered = True
         on_duty = None
         while not signal.sigtimedwait(ENDING, 0 if on_duty is None else TICK_S):
             try:
                 was, on_duty = on_duty, duty.do()
             except (OperationalError, InterfaceError) as problem:
-                duty.lose()
+                duty.leave()
                 if answered:
                     log.warning("the database does not answer; trying on", error=type(problem).__name__)
                 answered, on_duty = False, False
@@ -61,4 +59,4 @@ class Command(BaseCommand):
             if not answered or was != on_duty:
                 log.info("on duty" if on_duty else "standing by")
             answered = True
-        duty.lose()
+        duty.leave()

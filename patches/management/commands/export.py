@@ -1,3 +1,4 @@
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
@@ -21,5 +22,8 @@ class Command(BaseCommand):
             owner = Reflection.objects.get(name=reflection)
         except Reflection.DoesNotExist:
             raise CommandError(f"there is no reflection {reflection!r}", returncode=2) from None
-        for line in export(owner):
-            self.stdout.write(line)
+        try:
+            for line in export(owner):
+                self.stdout.write(line)
+        except BrokenPipeError:  # whoever reads has seen enough
+            sys.stdout = None  # type: ignore[assignment]  # or Python complains again when it flushes at its end

@@ -1,0 +1,177 @@
+"""Facts on the real database: what is open is what the live assertions amount to, and what was known stays known."""
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from patches.models import ApplyTransaction, Assertion, Fact, Predicate
+from patches.timeline import Held, timeline
+from tests.builders import make_source
+from tests.flying import deliver, remove, work_off
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("models")]
+
+LINES = [
+    "led_by: Acme > Ann [2011..2014]",
+    "led_by: Acme > Ann [2013..]",
+    "led_by: Acme > Bob [2012..]",
+    "led_by: Acme > Bob [..2016]",
+    "led_by: Acme > Cat [2012..2013]",
+    "works_for: Ann > Acme [2001..2003]",
+    "works_for: Ann > Acme [2002..]",
+    "works_for: Ann > Acme [..2009]",
+    "works_for: Ann > Bolt [2004..2004]",
+]
+document = st.lists(st.sampled_from(LINES), min_size=1, max_size=3, unique=True).map("\n".join)
+step = st.tuples(st.sampled_from(["a", "b", "c"]), st.none() | document)
+
+
+def facts(**conditions) -> set[Held]:
+    return {held(fact) for fact in Fact.objects.filter(sys__upper_inf=True, **conditions)}
+
+
+def held(row: Assertion | Fact) -> Held:
+    return Held(
+        row.valid.lower,
+        row.valid.upper,
+        row.object_key,
+        row.object_text,
+        str(row.object_entity_id) if row.object_entity_id else None,
+        row.precision,
+        row.basis,
+    )
+
+
+def open_of(subject: str, predicate: str) -> list[tuple[str, int | None, int | None]]:
+    rows = Fact.objects.filter(sys__upper_inf=True, subject__key=subject, predicate=predicate).order_by("valid")
+    return [
+        (f.object_text, f.valid.lower and f.valid.lower.year, f.valid.upper and f.valid.upper.year) for f in rows
+    ]
+
+
+def as_of(seq: int) -> set[tuple]:
+    """Every fact version that the store held when it was at this apply number."""
+    rows = Fact.objects.filter(sys__contains=seq)
+    return set(rows.values_list("slot", "object_key", "valid", "precision", "basis"))
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(step, min_size=1, max_size=5))
+def test_whatever_is_applied_replaced_and_retired_open_facts_are_the_timeline_of_live_assertions(models, steps):
+    with transaction.atomic():
+        source = make_source()
+        known: dict[int, set[tuple]] = {}
+        for name, content in steps:
+            if content is None:
+                remove(source, name)
+            else:
+                deliver(source, **{name: content})
+            work_off()
+            if latest := ApplyTransaction.objects.order_by("seq").last():
+                known[latest.seq] = as_of(latest.seq)
+
+            for slot in set(Assertion.objects.values_list("slot", flat=True)):
+                live = Assertion.objects.filter(slot=slot, live=True)
+                cardinality = Predicate.objects.get(pk=Assertion.objects.filter(slot=slot)[0].predicate_id).cardinality
+                assert facts(slot=slot) == set(timeline(map(held, live), single=cardinality == "single"))
+
+        # what was known at an earlier apply number is still what was known then
+        assert all(as_of(seq) == then for seq, then in known.items())
+        transaction.set_rollback(True)
+
+
+def test_the_order_of_documents_does_not_matter():
+    found = []
+    for order in (LINES, LINES[::-1]):
+        source = make_source()
+        for n, line in enumerate(order):
+            deliver(source, **{f"d{n}": line})
+            work_off()
+        rows = Fact.objects.filter(sys__upper_inf=True, reflection=source.reflection)
+        found.append({(f.predicate_id, f.subject.key, f.object_key, str(f.valid)) for f in rows})
+    assert found[0] == found[1]
+    assert len(found[0]) >= 4
+
+
+def test_a_successor_closes_the_one_before_and_going_back_opens_it_again():
+    source = make_source()
+    deliver(source, a="led_by: Acme > Ann [2011..]")
+    work_off()
+    deliver(source, b="led_by: Acme > Bob [2016..]")
+    work_off()
+    assert open_of("acme", "led_by") == [("Ann", 2011, 2016), ("Bob", 2016, None)]
+    remove(source, "b")
+    work_off()
+    assert open_of("acme", "led_by") == [("Ann", 2011, None)]
+    assert Fact.objects.filter(sys__upper_inf=False).count() == 2
+
+
+def test_the_last_word_on_a_single_valued_slot_can_be_withdrawn():
+    source = make_source()
+    deliver(source, a="led_by: Acme > Ann [2011..]")
+    work_off()
+    remove(source, "a")
+    work_off()
+    assert open_of("acme", "led_by") == []
+
+
+def test_an_unchanged_fact_keeps_its_version_when_a_document_is_replaced():
+    source = make_source()
+    deliver(source, a="works_for: Ann > Acme [2001..2003]")
+    work_off()
+    before = Fact.objects.get()
+    deliver(source, a="works_for: Ann > Acme [2001..2003]\n\nAnd a word more.")
+    work_off()
+    assert Fact.objects.get() == before
+
+
+@pytest.fixture
+def fact() -> Fact:
+    deliver(make_source(), a="led_by: Acme > Ann [2011..2014]")
+    work_off()
+    return Fact.objects.get()
+
+
+def refused(message: str, statement: str, *parameters: object) -> None:
+    with pytest.raises(DatabaseError, match=message), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+
+
+def test_two_open_versions_of_a_slot_may_not_overlap(fact):
+    columns = "reflection_id, slot, subject_id, predicate_id, object_text, object_key, precision, basis"
+    insert = f"INSERT INTO patches_fact ({columns}, valid, sys) SELECT {columns}, tstzrange(%s, %s), int8range(%s, %s) FROM patches_fact"
+    for since, until in (("2012-01-01", "2013-01-01"), ("2014-12-31", None), (None, "2011-01-02")):
+        refused("open_versions_do_not_overlap", insert, since, until, 2, None)
+    with connection.cursor() as cursor:
+        cursor.execute(insert, ["2015-01-01", None, 2, None])  # beside it, or closed, it is welcome
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "valid = tstzrange('2012-01-01', NULL)",
+        "object_text = 'Bob'",
+        "precision = 'day'",
+        "sys = int8range(lower(sys) - 1, NULL)",
+        "sys = int8range(lower(sys) - 1, lower(sys) + 1)",
+        "object_text = 'Bob', sys = int8range(lower(sys), lower(sys) + 1)",
+    ],
+)
+def test_a_fact_version_can_be_closed_and_nothing_else(fact, change):
+    refused("can only be closed", f"UPDATE patches_fact SET {change}")
+    refused("Cannot delete", "DELETE FROM patches_fact")
+
+
+def test_a_closed_fact_version_is_never_opened_or_moved_again(fact):
+    close = "UPDATE patches_fact SET sys = int8range(lower(sys), lower(sys) + 5)"
+    with connection.cursor() as cursor:
+        cursor.execute(close)
+    refused("can only be closed", "UPDATE patches_fact SET sys = int8range(lower(sys), NULL)")
+    refused("can only be closed", "UPDATE patches_fact SET sys = int8range(lower(sys), upper(sys) + 1)")
+
+
+def test_what_a_document_said_is_never_rewritten(fact):
+    refused("Cannot update", "UPDATE patches_assertion SET quote = 'other'")
+    refused("Cannot update", "UPDATE patches_passage SET text = 'other'")
+    refused("Cannot", "DELETE FROM patches_applytransaction")
