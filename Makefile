@@ -15,7 +15,7 @@ endif
 DEMO := env -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u REDIS_URL_FILE SLUICEGATE_STATE_DIR=var/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench mutants docs requirements clean run-packages dev-packages
+.PHONY: help demo up test check bench mutants chaos docs requirements clean run-packages dev-packages
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ bench: dev-packages ## measure, side by side with the peers
 
 mutants: dev-packages ## take each guard away and see a test die
 	@$(PY) tests/mutants.py $(ARGS)
+
+chaos: dev-packages ## minutes of random harm to a running product (ARGS="--minutes 10 --seed 7")
+	@$(PY) -m tests.chaos $(ARGS)
 
 docs: dev-packages ## write the generated tables of docs/reference again
 	@$(PY) docs/generate.py

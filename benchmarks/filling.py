@@ -2,12 +2,13 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 
 from celery import current_app
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
+from handoffs import payloads
 from handoffs.intake import Arrival, receive
 from handoffs.models import Source
 from ingestion.connectors import DEFAULT
@@ -26,21 +27,17 @@ def empty() -> None:
     current_app.control.purge()
 
 
-def fill(count: int) -> Source:
-    """Make an empty ledger hold `count` handoffs of distinct payloads, of which only the hashes exist."""
+def fill(count: int, *, text: Callable[[int], str] | None = None) -> Source:
+    """Make an empty ledger hold `count` handoffs. Without `text` nothing but their payloads' hashes exists."""
     empty()
-    source = register("bench", DEFAULT, "noop", {"root": "/nowhere"})
-    for page in _pages(count):
+    source = register("bench", DEFAULT, "bench", {"root": "/nowhere"})
+    for start in range(0, count, PAGE):
         with transaction.atomic(durable=True):
-            receive(source, page)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")  # as autovacuum does within a minute of such a load
+            receive(source, [_arrival(n, text) for n in range(start, min(start + PAGE, count))])
     return source
 
 
-def _pages(count: int) -> Iterator[list[Arrival]]:
-    for start in range(0, count, PAGE):
-        yield [
-            Arrival(f"item-{n}", "1", 100, hashlib.sha256(str(n).encode()).hexdigest())
-            for n in range(start, min(start + PAGE, count))
-        ]
+def _arrival(n: int, text: Callable[[int], str] | None) -> Arrival:
+    data = (text(n) if text else f"payload {n}").encode()
+    payload_hash = payloads.put(data) if text else hashlib.sha256(data).hexdigest()
+    return Arrival(f"item-{n}.txt", "1", len(data), payload_hash)

@@ -2,12 +2,13 @@
 
 import time
 
-from celery import chain, current_app
+from celery import chain, current_app, signature
 from django.conf import settings
+from django.test import override_settings
 
 from benchmarks.effort import Effort, measured
 from benchmarks.filling import empty, fill
-from benchmarks.noop_app import noop
+from benchmarks.report import Compared, Report
 from benchmarks.workers import started, worker
 from ingestion import dispatch
 from ingestion.ingesting import POLL_S
@@ -16,7 +17,9 @@ from ledger import statements
 
 APP = "benchmarks.noop_app"
 WATCH_S = 0.01
-# Have all handoffs stood still so far; have all ended.
+BUDGET = 10.0
+OTHER_SIZES = (64, 128, 256)
+# Has no handoff gone aboard so far; have all ended.
 STANDING = """
 SELECT NOT EXISTS (SELECT FROM handoffs_handoff WHERE status NOT IN ('pending', 'queued')),
        NOT EXISTS (SELECT FROM handoffs_handoff WHERE status IN ('pending', 'queued', 'ingesting'))
@@ -24,11 +27,33 @@ SELECT NOT EXISTS (SELECT FROM handoffs_handoff WHERE status NOT IN ('pending', 
 COMPLETED = "SELECT count(*) FROM ingestion_ingestrun WHERE status = 'completed'"
 
 
+def compare(report: Report, *, handoffs: int, concurrency: int, repetitions: int) -> None:
+    """Measure flights of the default size beside chains, in alternating order; then flights of other sizes, once."""
+    size, documents = settings.FLIGHT_RUNS, max(handoffs // 10, 1)
+    ours, peer = f"flights of {size}", f"Celery chain of {len(ORDER)}"
+    compared = Compared("orchestration only", ours, peer, "runs", BUDGET)
+
+    def take_flights() -> None:
+        compared.ours.append(report.note(ours, handoffs, flights(handoffs, flight_runs=size, concurrency=concurrency)))
+
+    def take_chains() -> None:
+        compared.peer.append(report.note(peer, documents, chains(documents, concurrency=concurrency)))
+
+    for repetition in range(repetitions):
+        for take in (take_chains, take_flights) if repetition % 2 == 0 else (take_flights, take_chains):
+            take()
+    report.compare(compared)
+    for other in sorted({*OTHER_SIZES} - {size}):
+        report.note(f"flights of {other}", handoffs, flights(handoffs, flight_runs=other, concurrency=concurrency))
+
+
 def flights(runs: int, *, flight_runs: int, concurrency: int) -> Effort:
     """Take `runs` runs through all stages with this process as the dispatcher, from the first flight that boards."""
-    settings.FLIGHT_RUNS, settings.OPEN_FLIGHTS = flight_runs, 2 * concurrency
     fill(runs)
-    with worker(APP, concurrency=concurrency) as process:
+    with (
+        override_settings(FLIGHT_RUNS=flight_runs, OPEN_FLIGHTS=2 * concurrency),
+        worker(APP, concurrency=concurrency) as process,
+    ):
         dispatch.tick()
         while _standing()[0]:
             time.sleep(WATCH_S)
@@ -43,10 +68,11 @@ def flights(runs: int, *, flight_runs: int, concurrency: int) -> Effort:
 
 
 def chains(documents: int, *, concurrency: int) -> Effort:
-    """Publish a chain of seven no-op tasks per document, then let a worker take them, from the first one taken."""
+    """Publish a chain of no-op tasks per document, then let a worker take them, from the first one taken."""
     empty()
     for n in range(documents):
-        chain(*(noop.si(n) for _ in ORDER)).apply_async(ignore_result=True)
+        links = [signature("benchmarks.noop", args=(n,), immutable=True) for _ in ORDER]
+        chain(*links).apply_async(ignore_result=True)
     with current_app.connection_for_read() as broker, broker.channel() as channel:
         queue = channel.client
         with started(APP, concurrency=concurrency) as process:

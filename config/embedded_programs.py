@@ -76,7 +76,8 @@ def bring_down(home: Home, program: Program) -> bool:
     """Stop the server and whatever is left of it; return whether there was something. Raises EmbeddedError."""
     processes = _processes(home, program)
     if (leader := _leader(home, program)) in processes:
-        os.kill(leader, program.stop_signal)
+        with suppress(ProcessLookupError):
+            os.kill(leader, program.stop_signal)
         _gone(home, program, STOP_S)
     _end(home, program)
     return bool(processes)

@@ -116,7 +116,8 @@ LEASE_S = ENVIRONMENT.lease_s
 FLIGHT_RUNS = ENVIRONMENT.flight_runs
 FLIGHT_BYTES = ENVIRONMENT.flight_bytes
 WORKER_CONCURRENCY = ENVIRONMENT.worker_concurrency
-OPEN_FLIGHTS = 2 * WORKER_CONCURRENCY
+# One at work and one at hand for each process, and one for a source that has none of its own.
+OPEN_FLIGHTS = 2 * WORKER_CONCURRENCY + 1
 STATE_DIR = ENVIRONMENT.state_dir
 REDIS_URL = SERVERS.redis_client_url
 CRASH_POINTS = ENVIRONMENT.crash_points

@@ -94,7 +94,16 @@ def receive(source: Source, arrivals: Sequence[Arrival]) -> Taken:
             "reasons": [a.reason or "" for a in arrivals],
         },
     )
-    return _open(source, seen)
+    taken = _open(source, seen)
+    _hold_if_paused(source, [reference for reference, *_ in seen])
+    return taken
+
+
+def _hold_if_paused(source: Source, references: Sequence[UUID]) -> None:
+    """What comes in while its source is paused is held; the share lock lets nobody pause it between look and commit."""
+    if statements.rows("SELECT paused FROM handoffs_source WHERE id = %s FOR SHARE", [source.pk]) == [(True,)]:
+        rows = Handoff.objects.filter(reference__in=references)
+        HANDOFF.move(rows, was={"pending"}, to="held", reason=Reason.PAUSED, by=f"sync:{source.pk}")
 
 
 def _open(source: Source, seen: Sequence[tuple[UUID, str, str | None, bool, str | None]]) -> Taken:

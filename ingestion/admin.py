@@ -3,7 +3,7 @@ from django.db.models import TextField
 from django.db.models.functions import Cast, Length
 from django.utils.safestring import SafeString
 
-from ingestion.models import Flight, IngestRun, Memo, Quarantine, StageOutput
+from ingestion.models import Flight, IngestRun, Memo, Quarantine, RetryRule, StageOutput, Turn
 from ingestion.stages import ORDER
 from ledger import rendering
 from ledger.listing import Listing, hash_prefix, linked, number, text_prefix, uuid
@@ -19,9 +19,9 @@ class IngestRunAdmin(Listing[IngestRun]):
         "stage",
         linked("handoff.reference"),
         linked("source"),
+        "since",
         linked("flight"),
         "attempts",
-        "since",
     )
     list_filter = ("status",)
     list_select_related = ("handoff__reference", "source__reflection", "flight")
@@ -46,7 +46,8 @@ class IngestRunAdmin(Listing[IngestRun]):
         if not cause:
             return rendering.NOTHING
         told = rendering.table(
-            ["since", "stage", "failure"], [(rendering.moment(cause.created_at), cause.stage, cause.failure)]
+            ["came here", "times", "stage", "failure", "exception"],
+            [(rendering.moment(cause.last_at), cause.times, cause.stage, cause.failure, cause.exception or "-")],
         )
         return rendering.stacked(told, rendering.block(cause.traceback))
 
@@ -78,6 +79,14 @@ class FlightAdmin(Listing[Flight]):
     searches = (number("a flight's id"),)
 
 
+@admin.register(Turn)
+class TurnAdmin(Listing[Turn]):
+    list_display = (linked("source"), "began", "finish", "next_slot", "not_before")
+    list_display_links = None
+    list_select_related = ("source__reflection",)
+    searches = (number("a source's id"),)
+
+
 @admin.register(StageOutput)
 class StageOutputAdmin(Listing[StageOutput]):
     list_display = ("id", linked("run"), "stage", "created_at")
@@ -96,12 +105,23 @@ class MemoAdmin(Listing[Memo]):
 
 @admin.register(Quarantine)
 class QuarantineAdmin(Listing[Quarantine]):
-    list_display = ("id", linked("run"), "state_of_run", "failure", "stage", "detail", "created_at")
+    list_display = (
+        "id",
+        linked("run"),
+        "state_of_run",
+        "failure",
+        "exception",
+        "stage",
+        "detail",
+        "times",
+        "last_at",
+        "fingerprint",
+    )
     list_select_related = ("run",)
     deferred = ("traceback",)
     hidden = ("traceback",)
     shows = ("trace",)
-    searches = (number("a run's id", "run"),)
+    searches = (number("a run's id", "run"), hash_prefix("the start of a fingerprint", "fingerprint"))
 
     @admin.display(description="status of the run")
     def state_of_run(self, quarantine: Quarantine) -> SafeString:
@@ -114,3 +134,11 @@ class QuarantineAdmin(Listing[Quarantine]):
     @admin.display(description="traceback")
     def trace(self, quarantine: Quarantine) -> SafeString:
         return rendering.block(quarantine.traceback)
+
+
+@admin.register(RetryRule)
+class RetryRuleAdmin(admin.ModelAdmin[RetryRule]):
+    """The operators' own table: few rows, theirs to add, change and delete."""
+
+    list_display = ("failure", "kind", "attempts", "base_s", "factor", "cap_s", "then")
+    ordering = ("failure", "kind")

@@ -1,7 +1,7 @@
 """A worker's hold on a flight: taken for one stage, compared before every write, given up with the results."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,18 +20,19 @@ WITH boarded AS (
                                 lease_until = now() + %(lease)s * interval '1 s'
   FROM handoffs_source s
   WHERE f.id = %(flight)s AND f.status = 'open' AND f.stage = %(stage)s AND f.worker = '' AND s.id = f.source_id
-  RETURNING f.id, f.fence, f.source_id, s.reflection_id
+  RETURNING f.id, f.fence, f.source_id, s.reflection_id, s.paused
 ),
 items AS (
   SELECT r.id, r.handoff_id, h.reference_id, f.external_id, f.media_type, h.payload_id, h.size_bytes, r.attempts,
          coalesce(r.content_hash, ''), r.batch_id,
          (SELECT jsonb_object_agg(o.stage, o.data) FROM ingestion_stageoutput o
-          WHERE o.run_id = r.id AND o.stage = ANY(%(needs)s)), r.flight_id
+          WHERE o.run_id = r.id AND o.stage = ANY(%(needs)s)),
+         r.cancel_requested, h.status = 'queued', r.flight_id
   FROM ingestion_ingestrun r
   JOIN handoffs_handoff h ON h.id = r.handoff_id JOIN handoffs_reference f ON f.id = h.reference_id
   WHERE r.flight_id = %(flight)s AND r.status = 'running' AND r.stage = %(stage)s
 )
-SELECT b.fence, b.source_id, b.reflection_id, items.* FROM boarded b LEFT JOIN items ON items.flight_id = b.id
+SELECT b.fence, b.source_id, b.reflection_id, b.paused, items.* FROM boarded b LEFT JOIN items ON items.flight_id = b.id
 ORDER BY items.id
 """
 # The flight's row is locked and its fence compared on that row itself; then the runs are, each on its own columns.
@@ -71,6 +72,24 @@ class Boarding:
 
 
 @dataclass(frozen=True)
+class Boarded:
+    """The hold on a flight, and who goes on.
+
+    `coming` are the handoffs that nobody had begun yet, `called_off` the runs whose end was asked for, and by whom.
+    """
+
+    hold: Boarding
+    items: list[Item]
+    coming: list[int]
+    called_off: Mapping[int, str]
+    paused: bool
+
+    @property
+    def asked_to_stop(self) -> bool:
+        return self.paused or bool(self.called_off)
+
+
+@dataclass(frozen=True)
 class Aboard:
     """Who is still on the flight, locked: the runs that stand before the boarded stage, and how many stand later."""
 
@@ -78,7 +97,7 @@ class Aboard:
     others: int
 
 
-def board(flight_id: int, stage: str, *, worker: str, needs: Sequence[str] = ()) -> tuple[Boarding, list[Item]] | None:
+def board(flight_id: int, stage: str, *, worker: str, needs: Sequence[str] = ()) -> Boarded | None:
     """Take the lease for one stage; return the hold, and the runs with the outputs of the stages in `needs`.
 
     None for a message that is late, doubled or forged: leave the flight alone.
@@ -87,8 +106,17 @@ def board(flight_id: int, stage: str, *, worker: str, needs: Sequence[str] = ())
     found = statements.rows(BOARD, parameters)
     if not found:
         return None
-    items = [_item(row[3:-1]) for row in found if row[3] is not None]
-    return Boarding(flight_id, stage, worker, *found[0][:3]), items
+    fence, source_id, reflection_id, paused = found[0][:4]
+    aboard = [row[4:] for row in found if row[4] is not None]
+    called_off = {run_id: asked_by for run_id, *_, asked_by, _, _ in aboard if asked_by}
+    going = [row for row in aboard if row[0] not in called_off]
+    return Boarded(
+        Boarding(flight_id, stage, worker, fence, source_id, reflection_id),
+        items=[_item(row[:-3]) for row in going],
+        coming=[handoff_id for _, handoff_id, *_, queued, _ in going if queued],
+        called_off=called_off,
+        paused=paused,
+    )
 
 
 def leave(boarding: Boarding) -> Aboard | None:

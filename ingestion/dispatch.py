@@ -1,58 +1,134 @@
-"""Turn due work into flights: admit, commit, then ring the broker's bell."""
+"""Turn due work into flights: look, decide, admit, commit, then ring the broker's bell.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+What is fair is decided by the pure rules of `ingestion.fairness`; here they are fed and carried out. Every statement
+reads the rows that it may take and no others, however many stand behind them: `benchmarks/claims.py` measures it.
+"""
 
-import structlog
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
 from django.conf import settings
 from django.db import transaction
 
 from handoffs.lifecycles import HANDOFF
 from handoffs.models import Handoff
+from ingestion import connectors, fairness
+from ingestion.fairness import Admission, Source, State, Waiting
 from ingestion.lifecycles import RUN
 from ingestion.models import IngestRun
 from ingestion.ring import ring
 from ingestion.stages import ORDER
+from ingestion.waking import wake, wait
 from ledger import statements
 from ledger.crashpoints import reached
 from ledger.lifecycle import take
 from ledger.reasons import Reason
 
-log = structlog.get_logger(__name__)
+__all__ = ["hold", "tick", "wake", "wait"]
 
 BY = "dispatch"
 DISPATCH_LOCK = 7_304_515
+# Flights that one transaction opens: the first of them is rung for when the last one is ready.
+AT_ONCE = 8
 
-# Sources with work that may go now, the least served for its weight first; `waiting` is counted no further than needed.
-SOURCES = """
-SELECT s.id, s.reflection_id, count(f.id) AS flying,
-  (SELECT count(*) FROM (
-     SELECT FROM ingestion_ingestrun r WHERE r.source_id = s.id AND r.status IN ('pending', 'retry_wait')
-       AND r.next_attempt_at <= now() LIMIT %(most)s) due)
-  + (SELECT count(*) FROM (
-     SELECT FROM handoffs_handoff h WHERE h.source_id = s.id AND h.status = 'pending' LIMIT %(most)s) fresh) AS waiting
-FROM handoffs_source s LEFT JOIN ingestion_flight f ON f.source_id = s.id AND f.status = 'open'
-WHERE NOT s.paused
-GROUP BY s.id ORDER BY count(f.id)::float / s.weight, s.priority, s.id
+# Runs whose content's claimant is done wait for nobody any more. Goes from claimant to claimant along run_held_back,
+# however many wait for each. Until then they are not in run_ready, so that nobody reads them in vain.
+FREE = """
+WITH RECURSIVE claimant (id) AS (
+  SELECT min(waits_for_id) FROM ingestion_ingestrun WHERE status IN ('pending', 'retry_wait') AND waits_for_id > 0
+  UNION ALL
+  SELECT (SELECT min(r.waits_for_id) FROM ingestion_ingestrun r
+          WHERE r.status IN ('pending', 'retry_wait') AND r.waits_for_id > claimant.id)
+  FROM claimant WHERE claimant.id IS NOT NULL
+)
+UPDATE ingestion_ingestrun SET waits_for_id = NULL WHERE id IN (
+  SELECT r.id FROM claimant JOIN ingestion_ingestrun c ON c.id = claimant.id
+    AND c.status NOT IN ('pending', 'running', 'retry_wait', 'in_review')
+  JOIN ingestion_ingestrun r ON r.waits_for_id = claimant.id AND r.status IN ('pending', 'retry_wait')
+  ORDER BY r.id LIMIT 1000 FOR UPDATE OF r SKIP LOCKED)
 """
-# A run that waits for its content's claimant stays where it is until that one is done.
-DUE = """
-SELECT r.id, r.handoff_id, r.stage, h.size_bytes
-FROM ingestion_ingestrun r JOIN handoffs_handoff h ON h.id = r.handoff_id
-WHERE r.source_id = %(source)s AND r.status IN ('pending', 'retry_wait') AND r.next_attempt_at <= now()
-  AND NOT EXISTS (SELECT FROM ingestion_ingestrun c WHERE c.id = r.waits_for_id
-                  AND c.status IN ('pending', 'running', 'retry_wait', 'in_review'))
-ORDER BY r.priority, r.next_attempt_at, r.id LIMIT %(most)s FOR UPDATE OF r SKIP LOCKED
+FLYING = """
+SELECT s.id, s.kind, count(*) FROM ingestion_flight f JOIN handoffs_source s ON s.id = f.source_id
+WHERE f.status = 'open' GROUP BY s.id, s.kind
 """
-# A handoff whose reference is being ingested waits for that to end; one that a run holds already is that run's.
-FRESH = """
-SELECT h.id, h.size_bytes FROM handoffs_handoff h
-WHERE h.source_id = %(source)s AND h.status = 'pending'
-  AND NOT EXISTS (SELECT FROM handoffs_handoff w
-                  WHERE w.reference_id = h.reference_id AND w.status IN ('queued', 'ingesting'))
-  AND NOT EXISTS (SELECT FROM ingestion_ingestrun r WHERE r.handoff_id = h.id
-                  AND r.status IN ('pending', 'running', 'retry_wait', 'in_review'))
-ORDER BY h.priority, h.id LIMIT %(most)s FOR UPDATE OF h SKIP LOCKED
+# The sources that have work, found by going from one to the next along the index; of each priority no more is counted
+# than could be admitted now.
+SNAPSHOT = """
+WITH RECURSIVE fresh (source) AS (
+  SELECT min(source_id) FROM handoffs_handoff WHERE status = 'pending'
+  UNION ALL
+  SELECT (SELECT min(h.source_id) FROM handoffs_handoff h WHERE h.status = 'pending' AND h.source_id > fresh.source)
+  FROM fresh WHERE fresh.source IS NOT NULL
+),
+due (source) AS (
+  SELECT min(source_id) FROM ingestion_ingestrun WHERE status IN ('pending', 'retry_wait') AND waits_for_id IS NULL
+  UNION ALL
+  SELECT (SELECT min(r.source_id) FROM ingestion_ingestrun r
+          WHERE r.status IN ('pending', 'retry_wait') AND r.waits_for_id IS NULL AND r.source_id > due.source)
+  FROM due WHERE due.source IS NOT NULL
+),
+busy (id) AS (SELECT source FROM fresh WHERE source IS NOT NULL UNION SELECT source FROM due WHERE source IS NOT NULL)
+SELECT s.id, s.reflection_id, s.kind, s.weight, coalesce(t.finish, 0), s.paused, t.not_before, t.next_slot,
+       p.priority, w.count, w.oldest, coalesce((SELECT max(began) FROM ingestion_turn), 0)
+FROM busy JOIN handoffs_source s ON s.id = busy.id LEFT JOIN ingestion_turn t ON t.source_id = s.id
+CROSS JOIN generate_series(0, 2) AS p(priority)
+CROSS JOIN LATERAL (
+  SELECT count(*), min(since) FROM (
+    (SELECT h.since FROM handoffs_handoff h WHERE h.source_id = s.id AND h.priority = p.priority
+       AND h.status = 'pending' ORDER BY h.since, h.id LIMIT %(most)s)
+    UNION ALL
+    (SELECT r.next_attempt_at FROM ingestion_ingestrun r WHERE r.source_id = s.id AND r.priority = p.priority
+       AND r.status IN ('pending', 'retry_wait') AND r.waits_for_id IS NULL AND r.next_attempt_at <= now()
+     ORDER BY r.next_attempt_at, r.id LIMIT %(most)s)) both_kinds
+) w(count, oldest)
+WHERE w.count > 0 ORDER BY s.id
+"""
+# A source's next work, in the order of `fairness.line`, locked. A handoff whose reference is being ingested waits for
+# that to end; one that a run holds already is that run's. `class` is fairness.class_of.
+NEXT = """
+WITH waiting AS (
+  SELECT 'due' AS kind, r.* FROM generate_series(0, 2) AS p(priority) CROSS JOIN LATERAL (
+    SELECT id, p.priority, next_attempt_at AS since FROM ingestion_ingestrun
+    WHERE source_id = %(source)s AND priority = p.priority AND status IN ('pending', 'retry_wait')
+      AND waits_for_id IS NULL AND next_attempt_at <= now()
+    ORDER BY next_attempt_at, id LIMIT %(most)s) r
+  UNION ALL
+  SELECT 'fresh', h.* FROM generate_series(0, 2) AS p(priority) CROSS JOIN LATERAL (
+    SELECT id, p.priority, since FROM handoffs_handoff h
+    WHERE source_id = %(source)s AND priority = p.priority AND status = 'pending'
+      AND NOT EXISTS (SELECT FROM handoffs_handoff w
+                      WHERE w.reference_id = h.reference_id AND w.status IN ('queued', 'ingesting'))
+      AND NOT EXISTS (SELECT FROM ingestion_ingestrun r WHERE r.handoff_id = h.id
+                      AND r.status IN ('pending', 'running', 'retry_wait', 'in_review'))
+    ORDER BY since, id LIMIT %(most)s) h
+),
+classed AS (
+  SELECT kind, id, since, greatest(0, priority - greatest(0, floor(
+    extract(epoch FROM now() - since) / %(aging)s::float)))::int AS class FROM waiting
+),
+line AS (
+  SELECT kind, id, class, row_number() OVER (PARTITION BY class, kind ORDER BY since, id) AS place FROM classed
+  ORDER BY class, place, kind LIMIT %(most)s
+),
+runs AS (
+  SELECT r.id, r.handoff_id, r.stage, r.deliveries, r.alone FROM ingestion_ingestrun r
+  WHERE r.id = ANY (ARRAY(SELECT id FROM line WHERE kind = 'due')) AND r.status IN ('pending', 'retry_wait')
+  ORDER BY r.id FOR UPDATE SKIP LOCKED
+),
+handoffs AS (
+  SELECT h.id, h.size_bytes FROM handoffs_handoff h
+  WHERE h.id = ANY (ARRAY(SELECT id FROM line WHERE kind = 'fresh')) AND h.status = 'pending'
+  ORDER BY h.id FOR UPDATE SKIP LOCKED
+)
+SELECT runs.id, runs.handoff_id, runs.stage, runs.deliveries, runs.alone, h.size_bytes, line.class, line.place, line.kind
+FROM line JOIN runs ON line.kind = 'due' AND runs.id = line.id JOIN handoffs_handoff h ON h.id = runs.handoff_id
+UNION ALL
+SELECT NULL, handoffs.id, %(first)s, 0, false, handoffs.size_bytes, line.class, line.place, line.kind
+FROM line JOIN handoffs ON line.kind = 'fresh' AND handoffs.id = line.id
+ORDER BY class, place, kind
 """
 FLIGHT = """
 INSERT INTO ingestion_flight (source_id, status, reason, stage, fence, worker, lease_until, runs_aboard, size_bytes)
@@ -68,97 +144,194 @@ SELECT h.id, %(reflection)s, h.source_id, h.reference_id || ':' || h.payload_id 
 FROM handoffs_handoff h WHERE h.id = ANY(%(handoffs)s) ORDER BY h.id
 ON CONFLICT (idempotency_key) DO NOTHING
 """
+TURNS = """
+INSERT INTO ingestion_turn (source_id, began, finish, next_slot)
+SELECT * FROM unnest(%(sources)s::bigint[], %(began)s::float[], %(finish)s::float[], %(slots)s::timestamptz[]) given
+ORDER BY 1
+ON CONFLICT (source_id) DO UPDATE SET began = EXCLUDED.began, finish = EXCLUDED.finish, next_slot = EXCLUDED.next_slot
+"""
+HOLD = """
+INSERT INTO ingestion_turn AS t (source_id, began, finish, not_before)
+VALUES (%(source)s, 0, 0, now() + %(seconds)s * interval '1 s')
+ON CONFLICT (source_id) DO UPDATE SET not_before = greatest(t.not_before, EXCLUDED.not_before)
+"""
 
 
 @dataclass(frozen=True)
-class Source:
-    id: int
-    reflection_id: int
-    flying: int
-    waiting: int
+class Passenger:
+    """What goes aboard: a run that is due, or a fresh handoff, for which `run_id` is None."""
+
+    run_id: int | None
+    handoff_id: int
+    stage: str
+    deliveries: int
+    alone: bool
+    size_bytes: int
+
+
+@dataclass
+class Round:
+    """What one look at the ledger showed, and what has come of it: `turns` is who was served, and how far he is now."""
+
+    now: datetime
+    state: State
+    reflections: dict[int, int]
+    opened: list[tuple[int, str]] = field(default_factory=list)
+    turns: dict[int, tuple[float, float, datetime | None]] = field(default_factory=dict)
+
+    def charge(self, admission: Admission, runs: int) -> None:
+        """Count what went on the flight, which may be less than was decided, against the source's share and rate."""
+        source = next(source for source in self.state.sources if source.id == admission.source_id)
+        slot = self.turns[source.id][2] if source.id in self.turns else source.next_slot
+        profile = self.state.profiles[source.kind]
+        slot = fairness.next_slot(slot, runs, profile, self.now)
+        self.turns[source.id] = (admission.start, admission.finish(runs, source.weight), slot)
 
 
 def tick() -> int:
     """Open the flights that there is room for and ring for each; return how many. One process at a time decides."""
-    opened = []
-    while flight := _admit():
-        reached("dispatch.after_commit")
-        opened.append(flight)
-        ring(*flight)
-    return len(opened)
+    dry: set[int] = set()  # sources whose waiting work cannot go yet
+    opened = 0
+    while True:
+        known = len(dry)
+        flights = _admit(dry)
+        for flight in flights:
+            ring(*flight)
+        opened += len(flights)
+        if not flights and len(dry) == known:
+            return opened
 
 
-def _admit() -> tuple[int, str] | None:
-    """Open one flight in a transaction of its own; None when there is no room or no work, or another one dispatches."""
+def hold(source_id: int, seconds: float) -> None:
+    """Admit nothing of the source for so long: its remote side asked us to wait. The longest wait stands."""
+    statements.run(HOLD, {"source": source_id, "seconds": seconds})
+
+
+def _admit(dry: set[int]) -> list[tuple[int, str]]:
+    """Open a few flights in a transaction of their own; none if there is no room, no work, or another one dispatches.
+
+    Adds to `dry` the sources of which nothing could go.
+    """
     with transaction.atomic(durable=True):
-        [(alone,)] = statements.rows("SELECT pg_try_advisory_xact_lock(%s)", [DISPATCH_LOCK])
+        [(alone, now)] = statements.rows("SELECT pg_try_advisory_xact_lock(%s), now()", [DISPATCH_LOCK])
         if not alone:
-            return None
-        most = settings.FLIGHT_RUNS * settings.OPEN_FLIGHTS
-        sources = [Source(*row) for row in statements.rows(SOURCES, {"most": most})]
-        room = settings.OPEN_FLIGHTS - sum(source.flying for source in sources)
-        if room <= 0:
-            return None
-        for source in sources:
-            if source.waiting and (flight := _fill(source, room)):
-                reached("dispatch.before_commit")
-                return flight
-    return None
+            return []
+        look = _look(now, dry)
+        if look is None:
+            return []
+        for admission in fairness.decide(look.state, now, most=AT_ONCE):
+            if admission.source_id not in dry:
+                _fill(look, admission, dry)
+        if not look.opened:
+            return []
+        _remember(look)
+        reached("dispatch.before_commit")
+    reached("dispatch.after_commit")
+    return look.opened
 
 
-def _fill(source: Source, room: int) -> tuple[int, str] | None:
-    """Put the source's next work on a flight: no more than its share of the room, so that every worker has some."""
-    most = min(settings.FLIGHT_RUNS, max(1, -(-source.waiting // room)))
-    due = statements.rows(DUE, {"source": source.id, "most": most})
-    due = [
-        (run, handoff, stage, size) for (run, handoff, stage, size), fits in zip(due, _fits(due), strict=True) if fits
-    ]
-    used = sum(size for *_, size in due)
-    fresh = statements.rows(FRESH, {"source": source.id, "most": most - len(due)})
-    fresh = [(handoff, size) for (handoff, size), fits in zip(fresh, _fits(fresh, used), strict=True) if fits]
-    if not due and not fresh:
+def _look(now: datetime, dry: set[int]) -> Round | None:
+    """Take the snapshot to decide on; None when there is no room."""
+    open_of = {source_id: (kind, count) for source_id, kind, count in statements.rows(FLYING)}
+    room = settings.OPEN_FLIGHTS - sum(count for _, count in open_of.values())
+    if room <= 0:
         return None
-    stages = {stage for _, _, stage, _ in due} | ({ORDER[0]} if fresh else set())
-    first = min(stages, key=ORDER.index)
+    statements.run(FREE)
+    rows = statements.rows(SNAPSHOT, {"most": settings.FLIGHT_RUNS * min(room, AT_ONCE)})
+    sources = [
+        _source(list(of), open_of) for source_id, of in groupby(rows, lambda row: row[0]) if source_id not in dry
+    ]
+    flying: dict[str, int] = {}
+    for kind, count in open_of.values():
+        flying[kind] = flying.get(kind, 0) + count
+    state = State(
+        sources,
+        flying,
+        settings.OPEN_FLIGHTS,
+        settings.FLIGHT_RUNS,
+        settings.FLIGHT_BYTES,
+        {source.kind: connectors.profile(source.kind) for source in sources},
+        virtual=rows[0][-1] if rows else 0.0,
+    )
+    return Round(now, state, {row[0]: row[1] for row in rows})
+
+
+def _source(rows: Sequence[tuple[Any, ...]], open_of: dict[int, tuple[str, int]]) -> Source:
+    source_id, _, kind, weight, finish, paused, not_before, next_slot, *_ = rows[0]
+    waiting = tuple(Waiting(priority, count, oldest) for *_, priority, count, oldest, _ in rows)
+    _, flying = open_of.get(source_id, (kind, 0))
+    return Source(source_id, kind, weight, waiting, flying, finish, paused, not_before, next_slot)
+
+
+def _fill(look: Round, admission: Admission, dry: set[int]) -> None:
+    """Put the source's next work on a flight; it is dry if there is none that can go."""
+    found = statements.rows(
+        NEXT,
+        {
+            "source": admission.source_id,
+            "most": admission.runs,
+            "aging": fairness.AGING.total_seconds(),
+            "first": ORDER[0],
+        },
+    )
+    aboard = _fitting((Passenger(*row[:6]) for row in found), admission.size_bytes)
+    if not aboard:
+        dry.add(admission.source_id)
+        return
+    first = min((passenger.stage for passenger in aboard), key=ORDER.index)
     [(flight_id,)] = statements.rows(
         FLIGHT,
         {
-            "source": source.id,
+            "source": admission.source_id,
             "stage": first,
             "lease": settings.LEASE_S,
-            "runs": len(due) + len(fresh),
-            "bytes": used + sum(size for _, size in fresh),
+            "runs": len(aboard),
+            "bytes": sum(passenger.size_bytes for passenger in aboard),
         },
     )
-    _board(source, flight_id, [run for run, *_ in due], [handoff for _, handoff, *_ in due], [h for h, _ in fresh])
-    return flight_id, first
+    _board(look.reflections[admission.source_id], flight_id, aboard)
+    look.charge(admission, len(aboard))
+    look.opened.append((flight_id, first))
 
 
-def _board(source: Source, flight_id: int, runs: list[int], handoffs: list[int], fresh: list[int]) -> None:
+def _fitting(waiting: Iterable[Passenger], limit_bytes: int) -> list[Passenger]:
+    """Who goes while the flight's bytes last: the first one whatever its size, and no other if it flies alone."""
+    aboard: list[Passenger] = []
+    used = 0
+    for passenger in waiting:
+        if not aboard or (not passenger.alone and used + passenger.size_bytes <= limit_bytes):
+            aboard.append(passenger)
+            used += passenger.size_bytes
+        if aboard[0].alone:
+            break
+    return aboard
+
+
+def _board(reflection_id: int, flight_id: int, aboard: Sequence[Passenger]) -> None:
     steps = []
+    fresh = [passenger.handoff_id for passenger in aboard if passenger.run_id is None]
     if fresh:
-        statements.run(RUNS, {"reflection": source.reflection_id, "flight": flight_id, "handoffs": fresh})
-    if runs:
+        statements.run(RUNS, {"reflection": reflection_id, "flight": flight_id, "handoffs": fresh})
+    if again := {passenger.run_id: passenger.deliveries + 1 for passenger in aboard if passenger.run_id is not None}:
         steps.append(
             RUN.step(
-                IngestRun.objects.filter(pk__in=runs),
+                IngestRun.objects.filter(pk__in=list(again)),
                 was={"pending", "retry_wait"},
                 to="running",
                 reason=Reason.ADMITTED,
                 by=BY,
                 flight=flight_id,
                 next_attempt_at=None,
+                deliveries=again,
             )
         )
-    waiting = Handoff.objects.filter(pk__in=[*handoffs, *fresh])
+    waiting = Handoff.objects.filter(pk__in=[passenger.handoff_id for passenger in aboard])
     steps.append(HANDOFF.step(waiting, was={"pending"}, to="queued", reason=Reason.ADMITTED, by=BY))
     take(*steps)
 
 
-def _fits(rows: Sequence[tuple[int, ...]], used: int = 0) -> list[bool]:
-    """Which rows go while the flight's bytes last; a first one goes whatever its size."""
-    fits = []
-    for *_, size in rows:
-        fits.append(used == 0 or used + size <= settings.FLIGHT_BYTES)
-        used += size if fits[-1] else 0
-    return fits
+def _remember(look: Round) -> None:
+    began, finish, slots = zip(*look.turns.values(), strict=True)
+    statements.run(
+        TURNS, {"sources": list(look.turns), "began": list(began), "finish": list(finish), "slots": list(slots)}
+    )

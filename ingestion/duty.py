@@ -9,8 +9,8 @@ DUTY_LOCK = 7_304_517
 
 # Asked each time, not remembered: a session that was lost and silently replaced has lost its locks too.
 HELD = """
-SELECT CASE WHEN EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = %(lock)s AND pid = pg_backend_pid()
-                         AND granted)
+SELECT CASE WHEN EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = %(lock)s AND granted
+                         AND pid = pg_backend_pid())
        THEN true ELSE pg_try_advisory_lock(%(lock)s) END
 """
 

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from handoffs.lifecycles import HANDOFF
 from handoffs.models import Handoff
 from ingestion.backoff import delay
+from ingestion.boarding import Boarding
 from ingestion.lifecycles import RUN
-from ingestion.models import IngestRun, Quarantine
+from ingestion.models import IngestRun
 from ingestion.outcomes import Failed
-from ingestion.policies import POLICIES
+from ingestion.policies import Rules, rules_of
+from ingestion.quarantine import Cause, note
 from ledger.failures import RateLimited
 from ledger.lifecycle import FromNow, Step
 from ledger.reasons import Reason
@@ -18,41 +20,39 @@ from ledger.reasons import Reason
 ENDS = ("failed", "quarantined")
 
 
-def steps_of(failures: Sequence[Failed], *, by: str) -> list[Step]:
-    """Return the moves that the failures' policies ask for, of the runs and of their handoffs. Needs a transaction."""
+def steps_of(failures: Sequence[Failed], boarding: Boarding) -> list[Step]:
+    """Return the moves that the failures' policies ask for, of the runs and of their handoffs. Needs a transaction.
+
+    Of those that no policy will try again the cause is kept. No statement when nothing failed.
+    """
+    if not failures:
+        return []
+    rules = rules_of([boarding.source_id])[boarding.source_id]
     groups: dict[str, list[Failed]] = defaultdict(list)
     for failed in failures:
-        groups[verdict(failed)].append(failed)
-    steps = [_run_step(to, group, by=by) for to, group in sorted(groups.items())]
+        groups[verdict(failed, rules)].append(failed)
+    note([_cause(failed, boarding, rules) for failed in groups["quarantined"]])
     ended = [failed for to in ENDS for failed in groups[to]]
+    steps = [_run_step(to, group, rules, by=boarding.worker) for to, group in sorted(groups.items()) if group]
     if ended:
         reasons = {failed.item.handoff_id: failed.failure.reason for failed in ended}
         handoffs = Handoff.objects.filter(pk__in=list(reasons))
-        steps.append(HANDOFF.step(handoffs, was={"ingesting"}, to="failed", reason=reasons, by=by))
+        steps.append(HANDOFF.step(handoffs, was={"ingesting"}, to="failed", reason=reasons, by=boarding.worker))
     return steps
 
 
-def quarantine(failures: Sequence[Failed], *, stage: str) -> None:
-    """Keep the cause of each failure that its policy will not try again. Needs a transaction."""
-    Quarantine.objects.bulk_create(
-        [
-            Quarantine(run_id=failed.item.run_id, stage=stage, failure=failed.failure.kind, traceback=failed.traceback)
-            for failed in failures
-            if verdict(failed) == "quarantined"
-        ],
-        update_conflicts=True,
-        unique_fields=["run"],
-        update_fields=["stage", "failure", "traceback"],
-    )
-
-
-def verdict(failed: Failed) -> str:
+def verdict(failed: Failed, rules: Rules) -> str:
     """The status that the failed run gets."""
-    policy = POLICIES[failed.failure.kind]
+    policy = rules.policy(failed.failure.kind)
     return "retry_wait" if failed.item.attempts + 1 < policy.attempts else policy.finally_
 
 
-def _run_step(to: str, group: Sequence[Failed], *, by: str) -> Step:
+def _cause(failed: Failed, boarding: Boarding, rules: Rules) -> Cause:
+    failure = failed.failure
+    return Cause(failed.item.run_id, rules.kind, boarding.stage, failure.kind, failure.reason, failed.traceback)
+
+
+def _run_step(to: str, group: Sequence[Failed], rules: Rules, *, by: str) -> Step:
     reasons: dict[int, Reason] = {failed.item.run_id: failed.failure.reason for failed in group}
     changes = {
         "failure": {failed.item.run_id: failed.failure.kind for failed in group},
@@ -60,7 +60,7 @@ def _run_step(to: str, group: Sequence[Failed], *, by: str) -> Step:
         "attempts": {failed.item.run_id: failed.item.attempts + _spent(failed) for failed in group},
     }
     if to == "retry_wait":
-        changes |= {"next_attempt_at": {failed.item.run_id: FromNow(_delay_s(failed)) for failed in group}}
+        changes |= {"next_attempt_at": {failed.item.run_id: FromNow(_delay_s(failed, rules)) for failed in group}}
     runs = IngestRun.objects.filter(pk__in=list(reasons))
     return RUN.step(runs, was={"running"}, to=to, reason=reasons, by=by, **changes)
 
@@ -70,10 +70,10 @@ def _spent(failed: Failed) -> int:
     return 0 if isinstance(failed.failure, RateLimited) else 1
 
 
-def _delay_s(failed: Failed) -> float:
+def _delay_s(failed: Failed, rules: Rules) -> float:
     if isinstance(failed.failure, RateLimited):
         return failed.failure.retry_after.total_seconds()
-    policy = POLICIES[failed.failure.kind]
+    policy = rules.policy(failed.failure.kind)
     wait = delay(
         failed.item.attempts + 1,
         base=policy.base,

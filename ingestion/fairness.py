@@ -81,7 +81,7 @@ def class_of(priority: int, since: datetime, now: datetime) -> int:
 
 
 def allowance(source: Source, profile: Profile, now: datetime) -> float:
-    """How many runs the source's rate lets go now: a token bucket as GCRA keeps it (ITU-T I.371), with one timestamp."""
+    """How many runs the source's rate lets go now: a token bucket, kept as one timestamp (GCRA, ITU-T I.371)."""
     if profile.rate_per_s is None:
         return float("inf")
     ahead = (source.next_slot - now).total_seconds() if source.next_slot else 0.0
@@ -138,7 +138,7 @@ def decide(state: State, now: datetime, *, most: int | None = None) -> list[Admi
     room = state.open_flights - sum(flying.values())
     most = room if most is None else min(most, room)
     each = max(1, most // max(1, len(going)))  # how many flights a source's work is spread over
-    kept = int(state.open_flights * KEPT_FREE)
+    kept = round(state.open_flights * KEPT_FREE)
     virtual = state.virtual
     admitted: list[Admission] = []
     while heap and len(admitted) < most:

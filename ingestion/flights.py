@@ -4,7 +4,6 @@ Boarding and settling are two short transactions with the work between them. Bot
 raises its fence, settling compares it, so of two workers on one stage only the later to board can write.
 """
 
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +20,8 @@ from ingestion.loading import complete
 from ingestion.models import Flight
 from ingestion.outcomes import Done, Failed, Item, Outcome
 from ingestion.progress import Onward, Settled, move_on, take_all
+from ingestion.stopping import heed
+from ingestion.tracebacks import redacted
 from ledger.crashpoints import reached
 from ledger.failures import Failure, Unexpected
 from ledger.reasons import Reason
@@ -51,9 +52,11 @@ def advance(flight_id: int, stage: str, *, worker: str) -> bool:
         boarded = board(flight_id, stage, worker=worker, needs=work.needs)
         if boarded is None:
             return False
-        boarding, items = boarded
-        if stage == stages.ORDER[0]:
-            coming = Handoff.objects.filter(pk__in=[item.handoff_id for item in items])
+        boarding, items = boarded.hold, boarded.items
+        if boarded.asked_to_stop and not heed(boarded):
+            return False
+        if boarded.coming:
+            coming = Handoff.objects.filter(pk__in=boarded.coming)
             HANDOFF.move(coming, was={"queued"}, to="ingesting", reason=Reason.STARTED, by=worker)
     reached(f"{stage}.boarded")
     try:
@@ -93,8 +96,7 @@ def outcomes(work: stages.StageWork, items: Sequence[Item]) -> list[Outcome]:
         return [Failed(item, failure) for item in items]
     except Exception as bug:  # the one place: recorded with its traceback, never swallowed
         if len(items) == 1:
-            trace = "".join(traceback.format_exception(bug))
-            return [Failed(items[0], Unexpected(Reason.UNEXPECTED, type(bug).__name__), trace)]
+            return [Failed(items[0], Unexpected(Reason.UNEXPECTED, type(bug).__name__), redacted(bug))]
     half = len(items) // 2
     return outcomes(work, items[:half]) + outcomes(work, items[half:])
 
@@ -114,14 +116,12 @@ def settle(boarding: Boarding, work: stages.StageWork, found: Sequence[Outcome],
         failed += settled.failed
         move_on(settled.onward, stage=boarding.stage, recipe=work.recipe)
         goes_on = bool(aboard.others) or any(onward.to != boarding.stage for onward in settled.onward)
-        steps = [*settled.steps, *failing.steps_of(failed, by=boarding.worker)]
+        beside = failing.steps_of(failed, boarding)
         if not goes_on:
             here = Flight.objects.filter(pk=boarding.flight_id)
             told: dict[str, Any] = {"reason": Reason.APPLIED, "by": boarding.worker}
-            steps.append(FLIGHT.step(here, was={"open"}, to="landed", lease_until=None, worker="", **told))
-        take_all(steps, must_move=settled.must_move)
-        if failed:
-            failing.quarantine(failed, stage=boarding.stage)
+            beside.append(FLIGHT.step(here, was={"open"}, to="landed", lease_until=None, worker="", **told))
+        take_all(settled.steps, must_move=settled.must_move, beside=beside)
         reached(f"{boarding.stage}.before_commit")
     reached(f"{boarding.stage}.after_commit")
     return goes_on

@@ -114,18 +114,23 @@ def ingest(
     began = time.monotonic()
     [(after, already)] = statements.rows(UNDER_WAY, [source.pk])
     which = {"source": source.pk, "after": after, "already": already}
-
-    def listed(report: SyncReport) -> None:
-        dispatch.tick()  # the workers need not wait for the listing to end
-        listing(report)
-
-    synced = sync(source, accept_deletions=accept_deletions, progress=listed)
     swept = 0.0
-    while True:
+
+    def on_duty() -> None:
+        nonlocal swept
         if time.monotonic() - swept >= SWEEP_S:
             recovery.sweep()
             swept = time.monotonic()
         dispatch.tick()
+
+    def listed(report: SyncReport) -> None:
+        on_duty()  # the workers need not wait for the listing to end, nor the listing for other workers
+        listing(report)
+        meanwhile()
+
+    synced = sync(source, accept_deletions=accept_deletions, progress=listed)
+    while True:
+        on_duty()
         seen = look(which)
         standing(seen)
         [(handoffs, uncarried)] = statements.rows(OPEN, which)

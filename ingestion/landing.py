@@ -12,6 +12,7 @@ from ingestion.lifecycles import RUN
 from ingestion.models import IngestRun
 from ingestion.outcomes import Done, Failed
 from ingestion.progress import Settled, Unmoved, take_all
+from ingestion.tracebacks import redacted
 from ledger.failures import Unexpected
 from ledger.lifecycle import Step
 from ledger.reasons import Reason
@@ -37,7 +38,7 @@ def settle_singly(boarding: Boarding, done: Sequence[Done]) -> Settled:
     except REFUSALS as refusal:
         if len(done) == 1:
             failure = Unexpected(Reason.UNEXPECTED, type(refusal).__name__)
-            return Settled(failed=[Failed(done[0].item, failure, str(refusal))])
+            return Settled(failed=[Failed(done[0].item, failure, redacted(refusal))])
     else:
         return Settled()
     half = len(done) // 2

@@ -255,7 +255,7 @@ class RetryRule(models.Model):
     kind = models.CharField("connector", max_length=40, blank=True, help_text="A kind of connector; empty means all.")
     failure = models.CharField("failure class", max_length=20, choices=[(name, name) for name in KINDS])
     attempts = models.PositiveSmallIntegerField(help_text="How often a run may fail before it is given up: 1 to 100.")
-    base_s = models.FloatField("first delay", default=60, help_text="Seconds; each wait is a random share of the delay.")
+    base_s = models.FloatField("first delay", default=60, help_text="Seconds. Each wait is a random share of it.")
     factor = models.FloatField("grows by", default=2, help_text="What each delay is multiplied with: 1 to 10.")
     cap_s = models.FloatField("longest delay", default=3600, help_text="Seconds, up to seven days.")
     then = models.CharField("in the end", max_length=20, choices=Then, default=Then.QUARANTINED)

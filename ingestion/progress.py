@@ -105,7 +105,8 @@ class Unmoved(Exception):
     """A row that had to move was not where it was seen to be."""
 
 
-def take_all(steps: Sequence[Step], *, must_move: int = 0) -> None:
-    """Take the steps in one statement. Raises Unmoved if fewer rows moved than had to."""
-    if steps and sum(map(len, take(*steps))) < must_move:
+def take_all(steps: Sequence[Step], *, must_move: int = 0, beside: Sequence[Step] = ()) -> None:
+    """Take the steps, and those beside them, in one statement. Raises Unmoved if `steps` moved fewer than they must."""
+    moved = take(*steps, *beside) if steps or beside else []
+    if sum(map(len, moved[: len(steps)])) < must_move:
         raise Unmoved

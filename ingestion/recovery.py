@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
-from ingestion.repairs import crashes, strays, unapplied, uncarried, unheard
+from ingestion.repairs import crashes, probes, strays, unapplied, uncarried, unheard
 from ledger import statements
 from ledger.crashpoints import reached
 
@@ -26,6 +26,7 @@ REPAIRS: Mapping[str, Callable[[str], int]] = {
     "handoffs_without_a_run": strays.repair,
     "batches_unapplied": unapplied.repair,
     "batches_uncarried": uncarried.repair,
+    "probes_ended": probes.repair,
 }
 
 

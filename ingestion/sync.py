@@ -16,14 +16,15 @@ from handoffs import payloads
 from handoffs.intake import Arrival, receive
 from handoffs.lifecycles import HANDOFF, WAITING
 from handoffs.models import Handoff, Source
+from ingestion import backlog
 from ingestion.connectors import connect
 from ingestion.lifecycles import DUE, RUN
 from ingestion.models import IngestRun
 from ingestion.ports import Listed, ScopeComplete, SourcePort, Unlisted
+from ingestion.waking import wake
 from ledger import statements
 from ledger.crashpoints import reached
 from ledger.failures import Failure, Gone, Malformed
-from ledger.lifecycle import take
 from ledger.reasons import Reason
 from patches.carriers import drop
 
@@ -80,7 +81,8 @@ def sync(
     """List the source and take in what changed since it was last seen.
 
     Memory does not grow with the number of items. Stopped half-way it has lost nothing: the next sync goes on. Raises
-    SyncBusy, or the Failure of a source that cannot be listed, which is also kept in `source.last_error`.
+    SyncBusy, or the Failure of a source that cannot be listed, which is also kept in `source.last_error`. Above the
+    high-water mark of what waits it pauses and calls `progress` until there is room; Transient if there comes none.
     """
     report = SyncReport()
     with _alone(source):
@@ -125,6 +127,7 @@ def _walk(
         changed = statements.rows(CHANGED, {"source": source.pk, "page": number})
         report.unchanged += len(items) - len(changed)
         for arrivals in _taken(port, (Listed(i, s, size, media) for i, s, size, media in changed), report):
+            backlog.await_room(lambda: progress(report))
             _take(source, arrivals, report)
             progress(report)
     return ended
@@ -178,6 +181,7 @@ def _take(source: Source, arrivals: list[Arrival], report: SyncReport) -> None:
         _stop_stale(source)
         reached("sync.before_commit")
     reached("sync.after_commit")
+    wake()
     report.new += taken.new
     report.reopened += taken.reopened
     report.touched += sum(1 for arrival in arrivals if arrival.payload_hash) - taken.new - taken.reopened
@@ -188,30 +192,19 @@ def _stop_stale(source: Source) -> None:
     newer = """EXISTS (SELECT FROM handoffs_handoff h JOIN handoffs_handoff w ON w.reference_id = h.reference_id
                        WHERE h.id = ingestion_ingestrun.handoff_id AND w.status = 'pending' AND w.id <> h.id)"""
     waiting = IngestRun.objects.filter(source=source, status__in=DUE)
-    stale = list(waiting.extra(where=[newer]).values_list("pk", "handoff_id"))  # noqa: S610  a constant
+    stale = dict(waiting.extra(where=[newer]).values_list("pk", "handoff_id"))  # noqa: S610  a constant
     _cancel(stale, Reason.NEWER_PAYLOAD, "superseded", by=f"sync:{source.pk}")
 
 
-def _cancel(runs: list[tuple[int, int]], reason: Reason, handoff_to: str, *, by: str) -> None:
+def _cancel(runs: dict[int, int], reason: Reason, handoff_to: str, *, by: str) -> None:
+    """End those of the runs that still wait, and their handoffs (run → handoff); one that was dispatched goes on."""
     if not runs:
         return
-    take(
-        RUN.step(
-            IngestRun.objects.filter(pk__in=[run for run, _ in runs]),
-            was=DUE,
-            to="cancelled",
-            reason=reason,
-            by=by,
-            next_attempt_at=None,
-        ),
-        HANDOFF.step(
-            Handoff.objects.filter(pk__in=[handoff for _, handoff in runs]),
-            was={"ingesting", "queued"},
-            to=handoff_to,
-            reason=reason,
-            by=by,
-        ),
-    )
+    told: dict[str, Any] = {"reason": reason, "by": by}
+    waiting = IngestRun.objects.filter(pk__in=list(runs))
+    ended = RUN.move(waiting, was=DUE, to="cancelled", next_attempt_at=None, **told)
+    handoffs = Handoff.objects.filter(pk__in=[runs[run] for run in ended])
+    HANDOFF.move(handoffs, was={"ingesting", "queued"}, to=handoff_to, **told)
 
 
 def _retire_absent(source: Source, ended: ScopeComplete, report: SyncReport, *, accept: bool) -> None:
@@ -234,7 +227,7 @@ def _retire_absent(source: Source, ended: ScopeComplete, report: SyncReport, *, 
         handoffs = Handoff.objects.filter(reference__in=absent)
         HANDOFF.move(handoffs, was=WAITING, to="cancelled", reason=Reason.VANISHED, by=by)
         runs = IngestRun.objects.filter(handoff__reference__in=absent, status__in=DUE)
-        _cancel(list(runs.values_list("pk", "handoff_id")), Reason.VANISHED, "cancelled", by=by)
+        _cancel(dict(runs.values_list("pk", "handoff_id")), Reason.VANISHED, "cancelled", by=by)
         reached("gone.before_commit")
     reached("gone.after_commit")
     report.gone = len(absent)

@@ -27,7 +27,7 @@ M = TypeVar("M", bound=models.Model)
 
 COUNTED = 10_000
 EVENTS_SHOWN = 200
-LINK_CHARS = 36
+LINK_CHARS = 30
 
 
 class CappedPaginator(Paginator[Any]):

@@ -55,3 +55,5 @@ class Reason(models.TextChoices):
     PAUSED = "paused", "Its source is paused"
     POLICY_GAVE_UP = "policy_gave_up", "The retry policy allows no further attempt"
     RELEASED = "released", "An operator sent it back to work"
+    RESUMED = "resumed", "Its source goes on after a pause"
+    REPROCESSED = "reprocessed", "To be done again by the present recipe"

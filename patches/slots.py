@@ -41,6 +41,13 @@ def revise(reflection_id: int, touched: Collection[UUID], *, seq: int) -> None:
         )
 
 
+def out_of_line(slots: Collection[UUID]) -> list[UUID]:
+    """The slots whose open facts are not what their live assertions amount to; empty for a sound store."""
+    return sorted(
+        slot for slot, state in _read(slots).items() if {*timeline(state.live, single=state.single)} != {*state.open}
+    )
+
+
 def _read(touched: Collection[UUID]) -> dict[UUID, Slot]:
     slots: dict[UUID, Slot] = {}
     seen: dict[UUID, list[Held]] = defaultdict(list)

@@ -141,6 +141,7 @@ def make_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[]
 
     def make() -> Store:
         made.append(Store(tmp_path_factory.mktemp("store")))
+        embedded.ensure(made[-1].state_dir, stay=True)  # once, not for each command
         return made[-1]
 
     yield make

@@ -10,8 +10,9 @@ from typing import Any
 from handoffs.lifecycles import HANDOFF
 from handoffs.models import Handoff
 from ingestion.lifecycles import FLIGHT, RUN
-from ingestion.models import Flight, IngestRun, Quarantine
-from ingestion.policies import POLICIES
+from ingestion.models import Flight, IngestRun
+from ingestion.policies import rules_of
+from ingestion.quarantine import Cause, note
 from ledger import statements
 from ledger.lifecycle import FromNow, take
 from ledger.reasons import Reason
@@ -26,7 +27,7 @@ ORDER BY lease_until LIMIT %(page)s FOR UPDATE SKIP LOCKED
 """
 # Crashes are counted over all runs of the same bytes: poison is known again under another run's id.
 ABOARD = """
-SELECT r.id, r.handoff_id, r.flight_id, r.stage, r.crashes, h.payload_id,
+SELECT r.id, r.handoff_id, r.flight_id, r.source_id, r.stage, r.crashes,
        (SELECT coalesce(sum(o.crashes), 0) FROM handoffs_handoff p JOIN ingestion_ingestrun o ON o.handoff_id = p.id
         WHERE p.payload_id = h.payload_id)
 FROM ingestion_ingestrun r JOIN handoffs_handoff h ON h.id = r.handoff_id
@@ -44,12 +45,14 @@ def repair(by: str) -> int:
         together[flight_id] = together.get(flight_id, 0) + 1
     again: dict[int, bool] = {}
     counts: dict[int, int] = {}
-    poison: dict[int, tuple[int, str]] = {}
-    for run_id, handoff_id, flight_id, stage, crashes, _, known in aboard:
+    poison: dict[int, tuple[int, Cause]] = {}
+    rules = rules_of({source_id for _, _, _, source_id, *_ in aboard})
+    for run_id, handoff_id, flight_id, source_id, stage, crashes, known in aboard:
         charged = silent[flight_id] and together[flight_id] == 1
         counts[run_id] = crashes + charged
-        if charged and known + 1 >= POLICIES["crash"].attempts:
-            poison[run_id] = (handoff_id, stage)
+        if charged and known + 1 >= rules[source_id].policy("crash").attempts:
+            cause = Cause(run_id, rules[source_id].kind, stage, "crash", Reason.POISON)
+            poison[run_id] = (handoff_id, cause)
         else:
             again[run_id] = silent[flight_id]
     _move(silent, again, counts, poison, by=by)
@@ -60,7 +63,7 @@ def _move(
     flights: Mapping[int, bool],
     again: Mapping[int, bool],
     counts: Mapping[int, int],
-    poison: Mapping[int, tuple[int, str]],
+    poison: Mapping[int, tuple[int, Cause]],
     *,
     by: str,
 ) -> None:
@@ -93,13 +96,4 @@ def _move(
             **told,
         ),
     )
-    _quarantine(poison)
-
-
-def _quarantine(poison: Mapping[int, tuple[int, str]]) -> None:
-    Quarantine.objects.bulk_create(
-        [Quarantine(run_id=run, stage=stage, failure="crash") for run, (_, stage) in poison.items()],
-        update_conflicts=True,
-        unique_fields=["run"],
-        update_fields=["stage", "failure", "traceback"],
-    )
+    note([cause for _, cause in poison.values()])

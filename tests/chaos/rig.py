@@ -64,7 +64,8 @@ class Rig:
         )
 
     def ingest(self, folder: Path, reflection: str, timeout: float = 120) -> dict[str, Any]:
-        done = self.manage("ingest", str(folder), "--name", "corpus", "--reflection", reflection, "--json", timeout=timeout)
+        where = ("--name", "corpus", "--reflection", reflection)
+        done = self.manage("ingest", str(folder), *where, "--json", timeout=timeout)
         assert done.returncode in (0, 1), done.stderr
         report: dict[str, Any] = json.loads(done.stdout)
         return report
@@ -95,20 +96,17 @@ class Rig:
         return redis.Redis.from_url(embedded.addresses(self.state_dir).redis_client_url)
 
     def server_pids(self, program: str) -> list[int]:
-        """The processes of one embedded server, by its data folder."""
-        found = []
-        for process in Path("/proc").iterdir():
-            if process.name.isdigit():
-                try:
-                    line = (process / "cmdline").read_bytes().split(b"\0")
-                    inside = os.fsencode(str(self.state_dir)) in b" ".join(line) or os.fsencode(
-                        str(self.state_dir)
-                    ) in os.readlink(process / "cwd").encode()
-                except OSError:
-                    continue
-                if line[0].endswith(program.encode()) and inside:
-                    found.append(int(process.name))
-        return found
+        """The processes of one embedded server of this folder, oldest first."""
+        processes = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+        return sorted(pid for pid in processes if self._runs(pid, program))
+
+    def _runs(self, pid: int, program: str) -> bool:
+        process = Path("/proc", str(pid))
+        try:
+            is_program = (process / "exe").readlink().name == program
+            return is_program and (process / "cwd").readlink().is_relative_to((self.state_dir / "servers").resolve())
+        except OSError:
+            return False
 
     def stop(self) -> None:
         for process in self.processes.values():

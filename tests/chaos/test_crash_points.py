@@ -14,6 +14,11 @@ IN_WORKER = [f"{stage}.{moment}" for stage in STAGES for moment in ("boarded", "
 IN_SYNC = ["sync.before_commit", "sync.after_commit", "dispatch.before_commit", "dispatch.after_commit"]
 
 
+LEASE_OVER = """
+SELECT 1 WHERE clock_timestamp() > (SELECT max(boarded_at) FROM ingestion_flight) + %s * interval '1 s'
+"""
+
+
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     with rigged(tmp_path_factory.mktemp("crash-points")) as rig:
@@ -26,7 +31,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A few documents with people and times, two of them equal, one unreadable."""
     folder = tmp_path_factory.mktemp("documents")
     for n, (name, start) in enumerate([("Margaret Ashdown", 2011), ("Thomas Hallett", 2015), ("Helen Marsh", 2019)]):
-        text = f"# Minutes {n}\n\n{name} became director of the Marrow Bay Harbour Trust in {start}.\n\nThe tide was high.\n"
+        said = f"{name} became director of the Marrow Bay Harbour Trust in {start}."
+        text = f"# Minutes {n}\n\n{said}\n\nThe tide was high.\n"
         (folder / f"minutes-{n}.md").write_text(text)
     (folder / "copy.md").write_bytes((folder / "minutes-0.md").read_bytes())
     (folder / "noise.txt").write_bytes(b"\xff" * 64)
@@ -110,7 +116,7 @@ def test_worker_frozen_past_its_lease_writes_nothing_when_it_wakes(rig, folder, 
     ingest = rig.start("ingest", "manage.py", "ingest", str(folder), "--name", "corpus", "--reflection", reflection)
     frozen = eventually(lambda: rig.obeyed(point), within_s=30, what=f"a worker at {point}")
     eventually(
-        lambda: rig.query("SELECT 1 WHERE clock_timestamp() > (SELECT max(boarded_at) FROM ingestion_flight) + %s * interval '1 s'", LEASE_S),
+        lambda: rig.query(LEASE_OVER, LEASE_S),
         within_s=3 * LEASE_S,
         what="the lease to run out",
     )

@@ -8,6 +8,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -25,7 +26,8 @@ DEADLINE_S = 20
 
 def kill_all(state: Path) -> None:
     for process in at_work(state):
-        os.kill(process, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # a worker that ended by itself meanwhile
+            os.kill(process, signal.SIGKILL)
 
 
 def until(condition: Callable[[], object]) -> None:

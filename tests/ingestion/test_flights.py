@@ -194,7 +194,7 @@ def test_a_bug_that_stays_is_quarantined_with_its_traceback_at_the_third_attempt
     assert runs(source) == [("quarantined", "unexpected")]
     found = Quarantine.objects.get()
     assert (found.stage, found.failure) == ("embed", "unexpected")
-    assert "RuntimeError: it fell over" in found.traceback
+    assert found.traceback.endswith("RuntimeError")
     assert standing(source)["bad"] == ("failed", "unexpected")
 
 

@@ -1,0 +1,58 @@
+"""Backpressure: above a high-water mark of waiting handoffs, who takes in more pauses until there is room again."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+
+from ledger import statements
+from ledger.failures import Transient
+from ledger.reasons import Reason
+
+log = structlog.get_logger(__name__)
+
+LOW_WATER = 0.8
+POLL_S = 0.2
+# So long the backlog may stand still: as long as a few flights take that are slow.
+STALL_S = 300.0
+
+# No further than the mark, and from the index alone. What a paused source has waiting does not hold up the others.
+WAITING = """
+SELECT count(*) FROM (
+  SELECT FROM handoffs_source s CROSS JOIN LATERAL (
+    SELECT FROM handoffs_handoff h WHERE h.source_id = s.id AND h.status = 'pending' LIMIT %(most)s) its_own
+  WHERE NOT s.paused LIMIT %(most)s) waiting
+"""
+
+
+def high() -> bool:
+    """Whether as many handoffs wait as may."""
+    return _waiting() >= int(settings.BACKLOG)
+
+
+def await_room(meanwhile: Callable[[], None], *, stall_s: float = STALL_S) -> None:
+    """Return at once below the high-water mark; above it, once the backlog is down at four fifths of it.
+
+    `meanwhile` is called again and again, so that a caller that dispatches itself can. Raises Transient when the
+    backlog did not get smaller for `stall_s`: no dispatcher or no worker is at work, or this caller keeps the only one
+    busy. Needs to be called outside a transaction.
+    """
+    least = _waiting()
+    if least < settings.BACKLOG:
+        return
+    log.info("backlog: waiting for room", waiting=least)
+    since = time.monotonic()
+    while (waiting := _waiting()) > LOW_WATER * settings.BACKLOG:
+        if waiting < least:
+            least, since = waiting, time.monotonic()
+        elif time.monotonic() - since >= stall_s:
+            raise Transient(Reason.BACKLOG, f"{waiting} handoffs wait and none was taken for {stall_s:.0f} s")
+        meanwhile()
+        time.sleep(POLL_S)
+
+
+def _waiting() -> int:
+    """How many handoffs wait, counted up to the mark."""
+    [(waiting,)] = statements.rows(WAITING, {"most": settings.BACKLOG})
+    return int(waiting)

@@ -1,0 +1,194 @@
+"""A folder and the ledger: what a sync takes in, what it leaves, and what it does not believe."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from handoffs.models import Handoff, Reference
+from ingestion import dispatch
+from ingestion.models import IngestRun
+from ingestion.sync import SyncBusy, sync
+from ledger.failures import Gone
+from ledger.reasons import Reason
+from patches.models import Fact
+from tests.builders import make_source
+from tests.flying import fly, open_flights, standing, work_off
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("models")]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "folder"
+    root.mkdir()
+    return root
+
+
+@pytest.fixture
+def source(folder):
+    return make_source(options={"root": str(folder)})
+
+
+def write(folder: Path, **files: str) -> None:
+    for name, content in files.items():
+        (folder / name).write_text(content)
+
+
+def gone(source) -> set[str]:
+    return set(Reference.objects.filter(source=source).exclude(gone_at=None).values_list("external_id", flat=True))
+
+
+def test_a_second_sync_of_an_unchanged_folder_reads_nothing(source, folder):
+    write(folder, a="one", b="two")
+    first = sync(source)
+    assert (first.listed, first.new, first.complete) == (2, 2, True)
+    for file in folder.iterdir():
+        file.chmod(0)
+    second = sync(source)
+    assert (second.listed, second.unchanged, second.new, second.refused.total()) == (2, 2, 0, 0)
+
+
+def test_a_touched_file_is_read_and_makes_nothing(source, folder):
+    write(folder, a="one")
+    sync(source)
+    work_off()
+    os.utime(folder / "a", ns=(1, 1))
+    found = sync(source)
+    assert (found.unchanged, found.touched, found.new, found.reopened) == (0, 1, 0, 0)
+    assert standing(source) == {"a": ("ingested", "applied")}
+
+
+def test_what_is_too_large_is_refused_once_and_not_read_again(source, folder, settings):
+    settings.SIZE_LIMIT_BYTES = 10
+    write(folder, a="x" * 11, b="x" * 10)
+    assert sync(source).refused == {Reason.TOO_LARGE: 1}
+    again = sync(source)
+    assert (again.refused.total(), again.unchanged) == (0, 2)
+    assert Reference.objects.get(external_id="a").reason == "too_large"
+
+
+def test_a_deleted_file_is_gone_with_its_knowledge_and_a_restored_one_is_back(source, folder):
+    write(folder, a="led_by: Acme > Ann [2011..]", b="other")
+    sync(source)
+    work_off()
+    (folder / "a").unlink()
+    assert sync(source).gone == 1
+    work_off()
+    assert gone(source) == {"a"}
+    assert not Fact.objects.filter(sys__upper_inf=True).exists()
+
+    write(folder, a="led_by: Acme > Ann [2011..]")
+    assert sync(source).reopened == 1
+    work_off()
+    assert gone(source) == set()
+    assert Fact.objects.filter(sys__upper_inf=True).exists()
+
+
+def test_a_file_that_goes_before_its_turn_is_cancelled(source, folder):
+    write(folder, a="one", b="two")
+    sync(source)
+    (folder / "a").unlink()
+    sync(source)
+    assert standing(source)["a"] == ("cancelled", "vanished")
+    work_off()
+    assert standing(source)["b"] == ("ingested", "applied")
+
+
+def test_an_emptied_folder_deletes_nothing_without_a_persons_word(source, folder):
+    write(folder, a="one")
+    sync(source)
+    (folder / "a").unlink()
+    assert (sync(source).held, gone(source)) == (1, set())
+    assert (sync(source, accept_deletions=True).gone, gone(source)) == (1, {"a"})
+
+
+def test_a_missing_folder_deletes_nothing_and_says_so(source, folder):
+    write(folder, a="one")
+    sync(source)
+    shutil.rmtree(folder)
+    with pytest.raises(Gone):
+        sync(source, accept_deletions=True)
+    source.refresh_from_db()
+    assert "not there" in source.last_error
+    assert gone(source) == set()
+
+
+@pytest.mark.parametrize(("absent", "held"), [(10, 0), (11, 11)])
+def test_more_than_a_fifth_gone_at_once_waits_for_a_persons_word(source, folder, absent, held):
+    write(folder, **{f"f{n}": f"text {n}" for n in range(50)})
+    sync(source)
+    for n in range(absent):
+        (folder / f"f{n}").unlink()
+    found = sync(source)
+    assert (found.held, found.gone) == (held, absent - held)
+    assert len(gone(source)) == absent - held
+
+
+def test_a_newer_payload_ends_the_retries_of_the_one_before(source, folder):
+    write(folder, a="is AWAY")
+    sync(source)
+    work_off()
+    assert IngestRun.objects.get().status == "retry_wait"
+    write(folder, a="is here now")
+    sync(source)
+    assert IngestRun.objects.get().status == "cancelled"
+    work_off()
+    assert sorted(Handoff.objects.values_list("status", "reason")) == [
+        ("ingested", "applied"),
+        ("superseded", "newer_payload"),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_retry_that_is_dispatched_while_a_newer_payload_comes_in_keeps_its_handoff(source, folder, elsewhere, at):
+    """Else the newer payload would run beside it, and the older one could be applied last."""
+    write(folder, a="first is AWAY")
+    sync(source)
+    work_off()
+    IngestRun.objects.update(next_attempt_at="2026-01-01T00:00Z")
+    write(folder, a="second")
+    syncing = []
+    at("dispatch.before_commit", lambda: syncing.append(elsewhere(sync, source)))  # waits for the run's row
+
+    assert dispatch.tick() == 1
+
+    syncing[0].result(timeout=20)
+    assert IngestRun.objects.get().status == "running"
+    assert sorted(Handoff.objects.values_list("status", flat=True)) == ["ingesting", "pending"]
+    assert dispatch.tick() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_source_is_synced_by_one_process_at_a_time(source, folder, elsewhere, at):
+    write(folder, a="one")
+    others = []
+    at("sync.before_commit", lambda: others.append(elsewhere(sync, source)))
+    sync(source)
+    with pytest.raises(SyncBusy):
+        others[0].result(timeout=20)
+
+
+def test_names_that_no_encoding_knows_are_taken_and_found_again(source, folder):
+    for name in (b"caf\xe9.md", b"100%.md", b"a\nb.md"):
+        with open(os.path.join(os.fsencode(folder), name), "wb") as file:  # noqa: PTH118,PTH123  bytes, which Path refuses
+            file.write(name)
+    assert sync(source).new == 3
+    assert sync(source).unchanged == 3
+    work_off()
+    assert {status for status, _ in standing(source).values()} == {"ingested"}
+
+
+def test_a_file_that_is_being_ingested_while_it_goes_leaves_nothing(source, folder):
+    write(folder, a="led_by: Acme > Ann [2011..]", b="other")
+    sync(source)
+    dispatch.tick()
+    for flight in open_flights():
+        fly(flight, until="apply")
+    (folder / "a").unlink()
+    sync(source)
+    for flight in open_flights():
+        fly(flight)
+    work_off()
+    assert not Fact.objects.filter(sys__upper_inf=True).exists()
