@@ -1,7 +1,7 @@
 """What one would write without an orchestrator: read, split, embed and extract in a loop, COPY everything at the end.
 
-It uses the product's own reader, splitter and models, batches as well as a flight does, and does no work twice for equal
-texts. It has no ledger, no gate, no facts in time, and starts from the beginning when it breaks.
+It uses the product's own reader, splitter and models, batches as well as a flight does, and does no work twice for
+equal texts. It has no ledger, no gate, no facts in time, and starts from the beginning when it breaks.
 """
 
 import json

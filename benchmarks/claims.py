@@ -23,24 +23,25 @@ WARM_TICKS = 20
 SEED = 1
 
 # A few sources have most of the work, as in Zipf's law; of each twentieth item a retry is due, the others are fresh.
-# The rows are legal by construction, so no trigger has to look at each.
+# The rows are legal by construction, so no trigger has to look at each; in the order of the references' ids, which are
+# random, so that the indexes over them are filled from one end to the other.
 FILL = (
     "SET LOCAL session_replication_role = replica",
     """CREATE TEMPORARY TABLE item ON COMMIT DROP AS
-       SELECT n, gen_random_uuid() AS id, %(first)s + floor(power(%(sources)s, (n * 7919 %% 10007) / 10007.0))::int - 1
-                AS source,
+       SELECT n, gen_random_uuid() AS id,
+              %(first)s + floor(power(%(sources)s, (n::bigint * 7919 %% 10007) / 10007.0))::int - 1 AS source,
               CASE WHEN n %% 20 = 0 THEN 0 WHEN n %% 20 < 4 THEN 2 ELSE 1 END AS priority,
               n %% 20 = 10 AS due, now() - n %% 7200 * interval '1 s' AS since
        FROM generate_series(1, %(waiting)s) n""",
     """CREATE TEMPORARY TABLE made ON COMMIT DROP AS
-       SELECT row_number() OVER (ORDER BY v, n) AS id, v, item.id AS reference, source, priority, due, since,
+       SELECT row_number() OVER (ORDER BY v, item.id) AS id, v, item.id AS reference, source, priority, due, since,
               encode(sha256(v::text::bytea), 'hex') AS payload
        FROM item CROSS JOIN generate_series(1, %(through)s + 1) v""",
     """INSERT INTO handoffs_payload (payload_hash, size_bytes) 
        SELECT DISTINCT payload, 1000 FROM made""",
     """INSERT INTO handoffs_reference (id, source_id, external_id, media_type, seen_signature, applied_content_hash,
                                        reason)
-       SELECT id, source, 'item-' || n || '.txt', '', '1', '', '' FROM item""",
+       SELECT id, source, 'item-' || n || '.txt', '', '1', '', '' FROM item ORDER BY id""",
     """INSERT INTO handoffs_handoff (id, reference_id, payload_id, source_id, size_bytes, priority, status, reason,
                                      opened, since)
        SELECT id, reference, payload, source, 1000, priority,

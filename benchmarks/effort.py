@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from celery import current_app
-
+from benchmarks import broker
 from ledger import statements
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -33,7 +32,7 @@ class Effort:
 
 @contextmanager
 def measured(*processes: int) -> Iterator[Effort]:
-    """Measure the block. `processes` are those that work beside this one and the two servers, each with its children."""
+    """Measure the block. `processes` work in it beside this one and the two servers; their children count too."""
     leaders = (*processes, _postmaster(), _valkey(), os.getpid())
     effort, began, before = Effort(), time.perf_counter(), _cpu_s(leaders)
     yield effort
@@ -47,8 +46,8 @@ def _postmaster() -> int:
 
 
 def _valkey() -> int:
-    with current_app.connection_for_read() as broker, broker.channel() as channel:
-        return int(channel.client.info("server")["process_id"])
+    with broker.client() as client:
+        return int(client.info("server")["process_id"])
 
 
 def _cpu_s(leaders: tuple[int, ...]) -> float:

@@ -10,7 +10,7 @@ from patches.judge import Judgement
 from patches.models import Patch, Verdict
 
 
-@dataclass(frozen=True)
+@dataclass
 class Noop:
     """Stands in for a stage: what is loaded for it is loaded, only its work is not done."""
 
@@ -41,9 +41,17 @@ def judged(item: Item) -> Done:
 
 
 def gathered(item: Item) -> Done:
-    assert item.batch_id is not None  # noqa: S101
-    carriers = [(item.reference_id, item.payload_hash)]
-    return Done(item, result=Content(item.batch_id, item.content_hash, carriers, [], []))
+    assert item.proposal is not None and item.batch_id is not None  # noqa: S101
+    content = Content(
+        batch_id=item.batch_id,
+        content_hash=item.content_hash,
+        comes_back=False,
+        carriers=[(item.reference_id, item.payload_hash)],
+        claims=[],
+        passages=[],
+        vocabulary=item.proposal.vocabulary,
+    )
+    return Done(item, result=content)
 
 
 SAYS: Mapping[str, Callable[[Item], Done]] = {

@@ -2,10 +2,11 @@
 
 import time
 
-from celery import chain, current_app, signature
+from celery import chain, signature
 from django.conf import settings
 from django.test import override_settings
 
+from benchmarks import broker
 from benchmarks.effort import Effort, measured
 from benchmarks.filling import empty, fill
 from benchmarks.report import Compared, Report
@@ -51,7 +52,7 @@ def flights(runs: int, *, flight_runs: int, concurrency: int) -> Effort:
     """Take `runs` runs through all stages with this process as the dispatcher, from the first flight that boards."""
     fill(runs)
     with (
-        override_settings(FLIGHT_RUNS=flight_runs, OPEN_FLIGHTS=2 * concurrency),
+        override_settings(FLIGHT_RUNS=flight_runs, OPEN_FLIGHTS=2 * concurrency + 1),
         worker(APP, concurrency=concurrency) as process,
     ):
         dispatch.tick()
@@ -73,15 +74,13 @@ def chains(documents: int, *, concurrency: int) -> Effort:
     for n in range(documents):
         links = [signature("benchmarks.noop", args=(n,), immutable=True) for _ in ORDER]
         chain(*links).apply_async(ignore_result=True)
-    with current_app.connection_for_read() as broker, broker.channel() as channel:
-        queue = channel.client
-        with started(APP, concurrency=concurrency) as process:
-            while queue.llen("stages") == documents:
+    with broker.client() as queue, started(APP, concurrency=concurrency) as process:
+        while queue.llen("stages") == documents:
+            time.sleep(WATCH_S)
+        with measured(process) as effort:
+            # A task publishes its successor before it is acknowledged, so nothing is in between.
+            while queue.llen("stages") or queue.hlen("unacked"):
                 time.sleep(WATCH_S)
-            with measured(process) as effort:
-                # A task publishes its successor before it is acknowledged, so nothing is in between.
-                while queue.llen("stages") or queue.hlen("unacked"):
-                    time.sleep(WATCH_S)
     return effort
 
 

@@ -46,7 +46,7 @@ def compare(report: Report, folder: Path, *, repetitions: int) -> None:
 def pipeline(folder: Path) -> tuple[int, Effort]:
     """Ingest the folder as `manage.py ingest` does; return how many documents it has, and what they took."""
     empty()
-    with override_settings(OPEN_FLIGHTS=2), worker("config", concurrency=1) as process:
+    with override_settings(OPEN_FLIGHTS=3), worker("config", concurrency=1) as process:
         ingest(register("warm", DEFAULT, "warm", {"root": str(_warm_folder())}))
         source = register("bench", DEFAULT, "bench", {"root": str(folder)})
         with measured(process) as effort:
@@ -55,7 +55,7 @@ def pipeline(folder: Path) -> tuple[int, Effort]:
 
 
 def texts(count: int) -> Path:
-    """Copy `count` of the machine's own texts into a folder: Python's library and the manuals, spread by their names' hashes."""
+    """Copy `count` of the machine's own texts into a folder: Python's library and manuals, by their names' hashes."""
     folder = settings.STATE_DIR / "texts"
     folder.mkdir()
     for n, path in enumerate(sorted(_found(), key=lambda path: hashlib.sha256(bytes(path)).digest())[:count]):

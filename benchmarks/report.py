@@ -61,6 +61,20 @@ class Compared:
         ]
 
 
+def surroundings() -> dict[str, Any]:
+    """The machine, the versions and the commit that a figure belongs to."""
+    [(postgres,)] = statements.rows("SHOW server_version")
+    return {
+        "commit": _git("describe", "--always", "--dirty", "--abbrev=12"),
+        "machine": f"{platform.machine()} {_cpu_name()}",
+        "cores": len(os.sched_getaffinity(0)),
+        "load": round(os.getloadavg()[0], 2),
+        "python": sys.version.split()[0],
+        "postgresql": postgres,
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
 @dataclass
 class Report:
     options: dict[str, Any]
@@ -68,7 +82,7 @@ class Report:
     comparisons: list[Compared] = field(default_factory=list)
     statements: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     claims: dict[str, Any] = field(default_factory=dict)
-    surroundings: dict[str, Any] = field(default_factory=lambda: surroundings())
+    surroundings: dict[str, Any] = field(default_factory=surroundings)
 
     def __post_init__(self) -> None:
         print(", ".join(f"{key} {value}" for key, value in self.surroundings.items()), flush=True)
@@ -97,20 +111,6 @@ class Report:
         return path
 
 
-def surroundings() -> dict[str, Any]:
-    """The machine, the versions and the commit that a figure belongs to."""
-    [(postgres,)] = statements.rows("SHOW server_version")
-    return {
-        "commit": _git("describe", "--always", "--dirty", "--abbrev=12"),
-        "machine": f"{platform.machine()} {_cpu_name()}",
-        "cores": len(os.sched_getaffinity(0)),
-        "load": round(os.getloadavg()[0], 2),
-        "python": sys.version.split()[0],
-        "postgresql": postgres,
-        **{name: version(name) for name in PACKAGES},
-    }
-
-
 def _cpu_name() -> str:
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
@@ -122,7 +122,7 @@ def _git(*arguments: str) -> str:
 
 
 def _median(measured: Sequence[Measured], name: str) -> float:
-    return median(getattr(one, name) for one in measured)
+    return float(median(getattr(one, name) for one in measured))
 
 
 def _spread(measured: Sequence[Measured]) -> str:

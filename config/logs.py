@@ -1,6 +1,7 @@
 """Structured logs: one line an event, JSON on servers, readable on a terminal."""
 
 import logging
+import sys
 from typing import Any
 
 import structlog
@@ -20,7 +21,7 @@ def formatter(kind: str) -> logging.Formatter:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    last = structlog.processors.JSONRenderer() if kind == "json" else structlog.dev.ConsoleRenderer()
+    last = structlog.processors.JSONRenderer() if kind == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=SHARED,
         processors=[

@@ -73,7 +73,8 @@ CHECKS: Mapping[str, str] = {
           AND NOT EXISTS (SELECT FROM patches_uncarriedbatch u WHERE u.batch_id = b.id)
     """,
     "reference_that_carries_a_batch_not_applied": """
-        SELECT c.reference_id, b.id AS batch, b.status FROM patches_carrier c JOIN patches_patchbatch b ON b.id = c.batch_id
+        SELECT c.reference_id, b.id AS batch, b.status
+        FROM patches_carrier c JOIN patches_patchbatch b ON b.id = c.batch_id
         WHERE b.status <> 'applied'
     """,
     "reference_gone_that_carries_a_batch": """
@@ -85,7 +86,8 @@ CHECKS: Mapping[str, str] = {
         WHERE p.live <> (b.status = 'applied')
     """,
     "assertion_live_otherwise_than_its_batch": """
-        SELECT a.id, a.batch_id, a.live, b.status FROM patches_assertion a JOIN patches_patchbatch b ON b.id = a.batch_id
+        SELECT a.id, a.batch_id, a.live, b.status
+        FROM patches_assertion a JOIN patches_patchbatch b ON b.id = a.batch_id
         WHERE a.live <> (b.status = 'applied')
     """,
     "batch_whose_open_lives_are_not_its_status": """
@@ -109,7 +111,8 @@ CHECKS: Mapping[str, str] = {
 }
 
 SLOTS = """
-SELECT slot FROM (SELECT slot FROM patches_assertion WHERE live UNION SELECT slot FROM patches_fact WHERE upper_inf(sys)) s
+SELECT slot FROM (SELECT slot FROM patches_assertion WHERE live
+                  UNION SELECT slot FROM patches_fact WHERE upper_inf(sys)) s
 WHERE %(after)s::uuid IS NULL OR slot > %(after)s::uuid ORDER BY slot LIMIT %(page)s
 """
 # What live references were last seen with; a sample is another one each time.
@@ -117,14 +120,15 @@ HASHES = """
 SELECT p.payload_hash FROM handoffs_payload p
 WHERE p.payload_hash > %(after)s AND EXISTS (
   SELECT FROM handoffs_handoff h JOIN handoffs_reference f ON f.id = h.reference_id
-  WHERE h.payload_id = p.payload_hash AND f.gone_at IS NULL AND p.payload_hash IN (f.seen_payload_id, f.applied_payload_id))
+  WHERE h.payload_id = p.payload_hash AND f.gone_at IS NULL
+    AND p.payload_hash IN (f.seen_payload_id, f.applied_payload_id))
 ORDER BY {order} LIMIT %(page)s
 """
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found: its name, and the rows, no more of them than was asked for. `more` says that some were cut."""
+    """What a check found: its name, and the rows, no more than was asked for; `more` says that some were cut."""
 
     check: str
     rows: Sequence[Mapping[str, Any]]

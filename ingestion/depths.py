@@ -23,7 +23,8 @@ ORDER BY 1, 2, 3
 FLIGHTS = """
 SELECT f.id, r.name || '/' || s.name, s.kind, f.stage, f.worker, f.runs_aboard,
        extract(epoch FROM f.lease_until - now())::float, f.created_at
-FROM ingestion_flight f JOIN handoffs_source s ON s.id = f.source_id JOIN handoffs_reflection r ON r.id = s.reflection_id
+FROM ingestion_flight f JOIN handoffs_source s ON s.id = f.source_id
+JOIN handoffs_reflection r ON r.id = s.reflection_id
 WHERE f.status = 'open' ORDER BY f.id
 """
 # Waits for dispatch: what is fresh, and what is due. What waits for its time, or for another run, does not wait for us.
@@ -31,7 +32,7 @@ SOURCES = """
 SELECT s.id, r.name || '/' || s.name, s.kind, s.paused, s.priority, s.weight,
        w.fresh, w.due, least(w.fresh_since, w.due_since),
        (SELECT count(*) FROM ingestion_flight f WHERE f.source_id = s.id AND f.status = 'open'),
-       least(w.fresh_since, w.due_since) < now() - %(starved)s * interval '1 s'
+       coalesce(least(w.fresh_since, w.due_since) < now() - %(starved)s * interval '1 s', false)
 FROM handoffs_source s JOIN handoffs_reflection r ON r.id = s.reflection_id
 CROSS JOIN LATERAL (
   SELECT (SELECT count(*) FROM handoffs_handoff h WHERE h.source_id = s.id AND h.status = 'pending') AS fresh,
@@ -110,7 +111,7 @@ class Queue:
 
 def queue() -> Queue:
     """Look at the queue: three statements."""
-    sources = [Line(*row[:-1], waits_long=bool(row[-1])) for row in statements.rows(SOURCES, {"starved": STARVED_S})]
+    sources = [Line(*row) for row in statements.rows(SOURCES, {"starved": STARVED_S})]
     return Queue(
         [Depth(*row) for row in statements.rows(DEPTHS)],
         [InTheAir(*row) for row in statements.rows(FLIGHTS)],

@@ -21,13 +21,13 @@ from ingestion.lifecycles import RUN
 from ingestion.models import IngestRun
 from ingestion.ring import ring
 from ingestion.stages import ORDER
-from ingestion.waking import wake, wait
+from ingestion.waking import wait, wake
 from ledger import statements
 from ledger.crashpoints import reached
 from ledger.lifecycle import take
 from ledger.reasons import Reason
 
-__all__ = ["hold", "tick", "wake", "wait"]
+__all__ = ["hold", "tick", "wait", "wake"]
 
 BY = "dispatch"
 DISPATCH_LOCK = 7_304_515
@@ -123,7 +123,8 @@ handoffs AS (
   WHERE h.id = ANY (ARRAY(SELECT id FROM line WHERE kind = 'fresh')) AND h.status = 'pending'
   ORDER BY h.id FOR UPDATE SKIP LOCKED
 )
-SELECT runs.id, runs.handoff_id, runs.stage, runs.deliveries, runs.alone, h.size_bytes, line.class, line.place, line.kind
+SELECT runs.id, runs.handoff_id, runs.stage, runs.deliveries, runs.alone, h.size_bytes,
+       line.class, line.place, line.kind
 FROM line JOIN runs ON line.kind = 'due' AND runs.id = line.id JOIN handoffs_handoff h ON h.id = runs.handoff_id
 UNION ALL
 SELECT NULL, handoffs.id, %(first)s, 0, false, handoffs.size_bytes, line.class, line.place, line.kind

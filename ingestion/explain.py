@@ -80,7 +80,7 @@ def _waiting(run: IngestRun, now: datetime) -> Iterator[Cause]:
 
 
 def _in_line(run: IngestRun, now: datetime) -> Iterator[Cause]:
-    """It could go: who goes first, and is there room?"""
+    """It could go: say who goes first, and whether there is room."""
     which: dict[str, Any] = {"source": run.source_id, "priority": run.priority, "due": run.next_attempt_at}
     [(ahead,)] = statements.rows(AHEAD, {**which, "run": run.pk, "most": COUNTED})
     if ahead:

@@ -87,6 +87,19 @@ class Report:
         }
 
 
+@dataclass
+class Turns:
+    """What a dispatcher on duty does again and again, for as long as an ingest runs."""
+
+    swept_at: float = 0.0
+
+    def take(self) -> None:
+        if time.monotonic() - self.swept_at >= SWEEP_S:
+            recovery.sweep()
+            self.swept_at = time.monotonic()
+        dispatch.tick()
+
+
 def register(reflection: str, kind: str, name: str, options: Mapping[str, Any]) -> Source:
     """Return the source of this name, made or brought up to these options; its reflection is made if it is new."""
     owner, _ = Reflection.objects.get_or_create(name=reflection)
@@ -114,30 +127,23 @@ def ingest(
     began = time.monotonic()
     [(after, already)] = statements.rows(UNDER_WAY, [source.pk])
     which = {"source": source.pk, "after": after, "already": already}
-    swept = 0.0
-
-    def on_duty() -> None:
-        nonlocal swept
-        if time.monotonic() - swept >= SWEEP_S:
-            recovery.sweep()
-            swept = time.monotonic()
-        dispatch.tick()
+    duty = Turns()
 
     def listed(report: SyncReport) -> None:
-        on_duty()  # the workers need not wait for the listing to end, nor the listing for other workers
+        duty.take()  # the workers need not wait for the listing to end, nor the listing for other workers
         listing(report)
         meanwhile()
 
     synced = sync(source, accept_deletions=accept_deletions, progress=listed)
     while True:
-        on_duty()
+        duty.take()
         seen = look(which)
         standing(seen)
         [(handoffs, uncarried)] = statements.rows(OPEN, which)
         if not handoffs and not uncarried:
             break
         if not handoffs:
-            swept = 0.0
+            duty.swept_at = 0.0
         meanwhile()
         time.sleep(POLL_S)
     [(calls,)] = statements.rows(MODEL_CALLS, {**which, "stages": list(MODEL_STAGES)})

@@ -42,14 +42,14 @@ def cancel_handoffs(handoffs: QuerySet[Handoff], *, by: str, dry_run: bool = Fal
     """End handoffs, with their runs. Ids in the answer are the handoffs'."""
 
     def page(ids: list[int]) -> Answer:
-        run_of = dict(
-            IngestRun.objects.filter(handoff__in=ids, status__in=ACTIVE).values_list("pk", "handoff_id"),
-        )
-        told = _cancel(sorted(run_of), by=by)
-        rows = Handoff.objects.filter(pk__in=set(ids) - set(run_of.values()))
+        active = IngestRun.objects.filter(handoff__in=ids, status__in=ACTIVE)
+        rows = Handoff.objects.filter(pk__in=ids).exclude(pk__in=list(active.values_list("handoff_id", flat=True)))
         moved = HANDOFF.move(rows, was=WAITING, to="cancelled", reason=Reason.CANCELLED, by=by)
+        # looked at again: dispatch may have put one aboard while its lock was waited for
+        run_of = dict(active.values_list("pk", "handoff_id"))
+        told = _cancel(sorted(run_of), by=by)
         done = {name: [run_of[run] for run in found] for name, found in told.done.items()}
-        left = sorted(set(ids) - set(moved) - {handoff for found in done.values() for handoff in found})
+        left = sorted(set(ids) - set(moved) - set(run_of.values()))
         return Answer(done, {"ended": left}) + Answer({"cancelled": moved})
 
     return in_pages(handoffs, page, dry_run=dry_run)
@@ -110,7 +110,7 @@ def reprocess(references: QuerySet[Reference], *, by: str, force: bool = False, 
         unchanged = [] if force else [pk for pk, recipe in made_by if recipe == stages.pipeline_recipe()]
         standings = look(sorted(set(ids) - set(unchanged)))
         told = _open(standings, Obstacles(older_too=True), Reason.REPROCESSED, "reopened", by=by)
-        return told + Answer(refused={"recipe_unchanged": unchanged})
+        return told + Answer({"recipe_unchanged": unchanged})
 
     return in_pages(live, page, dry_run=dry_run)
 

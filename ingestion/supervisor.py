@@ -29,7 +29,7 @@ Say = Callable[[str, str], None]  # (who, one line)
 class Program:
     name: str
     command: Sequence[str]
-    environment: Mapping[str, str] = field(default_factory=dict)  # beside this process's own
+    environment: Mapping[str, str] = field(default_factory=dict)  # beside what this process has
 
 
 class Child:
@@ -71,16 +71,21 @@ class Child:
         self.process = subprocess.Popen(  # noqa: S603  our own commands
             self.program.command,
             cwd=self.cwd,
-            env={**os.environ, **self.program.environment},
             stdin=subprocess.DEVNULL,
             stdout=self.log or subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a Ctrl-C is ours to pass on, and its group is its children's too
-            preexec_fn=die_with_parent,  # noqa: PLW1509  one system call; the threads that run only read pipes
+            preexec_fn=self._become,  # noqa: PLW1509  the threads that run only read pipes
         )
         if self.process.stdout:
             self.pump = Thread(target=self._tell, args=(self.process.stdout,), daemon=True)
             self.pump.start()
+
+    def _become(self) -> None:
+        """In the child, between fork and exec."""
+        die_with_parent()
+        for name, value in self.program.environment.items():
+            os.environ[name] = value
 
     def _tell(self, output: IO[bytes]) -> None:
         with output:

@@ -53,6 +53,11 @@ WHERE r.source_id = %(source)s AND r.gone_at IS NULL
   AND NOT EXISTS (SELECT FROM listing l WHERE l.external_id = r.external_id COLLATE "C")
   AND NOT r.external_id ^@ ANY (%(except_below)s::text[])
 """
+# Locked in the order of their ids, as apply locks them: the two may meet on the same references.
+GONE = """
+UPDATE handoffs_reference SET gone_at = now() WHERE id IN (
+  SELECT id FROM handoffs_reference WHERE id = ANY(%s::uuid[]) AND gone_at IS NULL ORDER BY id FOR UPDATE)
+"""
 
 
 class SyncBusy(Exception):
@@ -220,9 +225,7 @@ def _retire_absent(source: Source, ended: ScopeComplete, report: SyncReport, *, 
         return
     by = f"sync:{source.pk}"
     with transaction.atomic(durable=True):
-        statements.run(
-            "UPDATE handoffs_reference SET gone_at = now() WHERE id = ANY(%s::uuid[]) AND gone_at IS NULL", [absent]
-        )
+        statements.run(GONE, [absent])
         drop(absent)
         handoffs = Handoff.objects.filter(reference__in=absent)
         HANDOFF.move(handoffs, was=WAITING, to="cancelled", reason=Reason.VANISHED, by=by)

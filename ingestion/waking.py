@@ -25,7 +25,9 @@ def wake() -> None:
     """Say that there is something to dispatch. Call it after the commit, never in a transaction."""
     try:
         with _broker().pipeline() as both:
-            both.lpush(TOKEN, 1).ltrim(TOKEN, 0, 0).execute()
+            both.lpush(TOKEN, 1)
+            both.ltrim(TOKEN, 0, 0)
+            both.execute()
     except redis.RedisError as refusal:
         log.debug("the dispatcher was not woken", error=type(refusal).__name__)
 
@@ -51,5 +53,5 @@ def wait(timeout_s: float) -> bool:
 
 
 @cache
-def _broker() -> "redis.Redis":
+def _broker() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=CONNECT_S, socket_timeout=None)

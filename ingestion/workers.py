@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
-from celery.exceptions import Ignore
+from celery import current_task
 from django.db import connection
 
 from ingestion.flights import advance
@@ -18,10 +18,10 @@ SURRENDER = "UPDATE ingestion_flight SET worker = '', lease_until = now() WHERE 
 
 
 def take_on(flight_id: int, stage: str) -> None:
-    """Take the flight through the stage; raises Ignore, which ends the chain, when there is nothing left to do."""
+    """Take the flight through the stage; end the chain when there is nothing left to do."""
     if not advance(flight_id, stage, worker=identity(os.getpid())):
         report_if_dead(flight_id)
-        raise Ignore
+        current_task.request.chain = None  # raising Ignore would end it too, but show as started for ever
 
 
 def report_if_dead(flight_id: int) -> None:

@@ -1,6 +1,5 @@
 """A worker for as long as a command needs one, where no worker is at work already."""
 
-import ctypes
 import signal
 import subprocess
 import sys
@@ -13,11 +12,12 @@ import structlog
 from celery import current_app
 from django.conf import settings
 
+from ingestion.supervisor import die_with_parent
+
 log = structlog.get_logger(__name__)
 
 PING_S = 0.7
 STOP_S = 30
-PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class Workforce:
@@ -54,12 +54,8 @@ class Workforce:
             stdout=self.log,
             stderr=self.log,
             start_new_session=True,  # a Ctrl-C is ours to pass on
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  one system call, no thread runs yet
+            preexec_fn=die_with_parent,  # noqa: PLW1509  one system call, no thread runs yet
         )
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @contextmanager

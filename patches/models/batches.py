@@ -38,6 +38,7 @@ class PatchBatch(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name_plural = "patch batches"
         triggers = [
             BATCH.guard(),
             pgtrigger.Protect(
@@ -76,6 +77,7 @@ class Patch(models.Model):
     payload = models.JSONField()
 
     class Meta:
+        verbose_name_plural = "patches"
         triggers = [pgtrigger.Protect(name="patch_never_changes", operation=pgtrigger.Update | pgtrigger.Delete)]
         constraints = [UniqueConstraint(fields=["batch", "n"], name="patches_are_numbered")]
 
@@ -123,6 +125,9 @@ class UncarriedBatch(models.Model):
     batch = models.OneToOneField(PatchBatch, models.PROTECT, primary_key=True, related_name="+")
     since = models.DateTimeField(db_default=Now())
 
+    class Meta:
+        verbose_name_plural = "uncarried batches"
+
     def __str__(self) -> str:
         return str(self.batch_id)
 
@@ -148,6 +153,7 @@ class BatchLife(models.Model):
     sys = BigIntegerRangeField()
 
     class Meta:
+        verbose_name_plural = "batch lives"
         constraints = [
             UniqueConstraint(fields=["batch"], condition=Q(sys__upper_inf=True), name="one_open_life_per_batch"),
             CheckConstraint(condition=Q(sys__isempty=False), name="life_is_not_empty"),

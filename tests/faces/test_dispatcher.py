@@ -66,14 +66,14 @@ def until(true: Callable[[], Any], deadline_s: float = 30) -> Any:
 
 
 @pytest.fixture
-def dispatchers(store: Store, tmp_path: Path) -> Iterator[Callable[[], tuple["subprocess.Popen[bytes]", Path]]]:
+def dispatchers(new_store: Store, tmp_path: Path) -> Iterator[Callable[[], tuple["subprocess.Popen[bytes]", Path]]]:
     started: list[subprocess.Popen[bytes]] = []
 
     def start() -> tuple["subprocess.Popen[bytes]", Path]:
         log = tmp_path / f"{len(started)}.log"
         command = [sys.executable, "manage.py", "dispatcher"]
         with log.open("wb") as output:
-            started.append(subprocess.Popen(command, cwd=ROOT, env=store.environment, stdout=output, stderr=output))
+            started.append(subprocess.Popen(command, cwd=ROOT, env=new_store.environment, stdout=output, stderr=output))
         return started[-1], log
 
     yield start
@@ -83,23 +83,23 @@ def dispatchers(store: Store, tmp_path: Path) -> Iterator[Callable[[], tuple["su
 
 
 def test_two_run_and_one_is_on_duty_whatever_becomes_of_the_database_or_the_other(
-    store: Store, dispatchers: Callable[[], tuple["subprocess.Popen[bytes]", Path]]
+    new_store: Store, dispatchers: Callable[[], tuple["subprocess.Popen[bytes]", Path]]
 ) -> None:
     first, first_log = dispatchers()
     until(lambda: last_word(first_log) == "on duty")
     second, second_log = dispatchers()
     until(lambda: last_word(second_log) == "standing by")
 
-    with psycopg.connect(embedded.addresses(store.state_dir).database_url, autocommit=True) as database:
+    with psycopg.connect(embedded.addresses(new_store.state_dir).database_url, autocommit=True) as database:
         holders = database.execute(HOLDERS, [DUTY_LOCK]).fetchall()
         assert len(holders) == 1
         database.execute(EVERYBODY_OUT)
         until(lambda: (now := database.execute(HOLDERS, [DUTY_LOCK]).fetchall()) and now != holders)
     until(lambda: {last_word(first_log), last_word(second_log)} == {"on duty", "standing by"})
 
-    embedded.stop(store.state_dir)
+    embedded.stop(new_store.state_dir)
     until(lambda: last_word(first_log) == last_word(second_log) == "does not answer")
-    embedded.ensure(store.state_dir)
+    embedded.ensure(new_store.state_dir)
     until(lambda: {last_word(first_log), last_word(second_log)} == {"on duty", "standing by"})
 
     leads = last_word(first_log) == "on duty"

@@ -102,8 +102,8 @@ class Up:
 
 
 @pytest.fixture
-def up(store: Store, tmp_path: Path) -> Iterator[Up]:
-    up = Up(store, tmp_path / "up.log")
+def up(new_store: Store, tmp_path: Path) -> Iterator[Up]:
+    up = Up(new_store, tmp_path / "up.log")
     yield up
     if up.process.poll() is None:
         up.process.kill()

@@ -49,7 +49,7 @@ def test_many_who_store_the_same_bytes_at_once_leave_one_whole_file(folder):
 
 
 class Breaking(ContentFile):
-    def chunks(self, chunk_size=None):
+    def chunks(self, chunk_size=None):  # noqa: ARG002  Django's signature
         yield b"half of it"
         raise OSError(28, "No space left on device")
 

@@ -5,7 +5,8 @@ import pytest
 from ingestion import dispatch
 from ingestion.flights import advance
 from ingestion.models import IngestRun
-from patches.models import Assertion, Carrier, Fact, Passage, PatchBatch
+from ingestion.recovery import sweep
+from patches.models import Assertion, Carrier, Fact, Passage, PatchBatch, UncarriedBatch
 from tests.builders import make_source
 from tests.flying import deliver, deliver_all, fly, open_flights, remove, runs, standing, work_off
 
@@ -183,3 +184,22 @@ def test_an_item_that_goes_while_its_run_is_under_way_leaves_nothing_live(source
     work_off()
     assert knowledge() == (0, 0, 0)
     assert carriers() == set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_knowledge_that_gets_a_new_carrier_while_it_is_being_withdrawn_stays(source, elsewhere, at):
+    deliver(source, a=TEXT)
+    work_off()
+    remove(source, "a")
+    UncarriedBatch.objects.update(since="2026-01-01T00:00Z")  # longer ago than the sweep waits for a new carrier
+    deliver(source, b=TEXT)
+    dispatch.tick()
+    [flight] = open_flights()
+    sweeping = []
+    at("fetch.before_commit", lambda: sweeping.append(elsewhere(sweep)))  # returns once it waits for our batch
+
+    advance(flight.pk, "fetch", worker="w")
+
+    sweeping[0].result(timeout=20)
+    assert carriers() == {"b"}
+    assert knowledge() == (1, 1, 1)

@@ -113,9 +113,7 @@ def test_statuses_that_no_lifecycle_has_are_refused():
 def test_an_item_is_one_reference_and_a_name_one_source():
     reference = make_reference()
     with refuses("one_reference_per_item"), transaction.atomic():
-        Reference.objects.create(
-            id=uuid4(), source=reference.source, external_id=reference.external_id
-        )
+        Reference.objects.create(id=uuid4(), source=reference.source, external_id=reference.external_id)
     source = make_source(reflection=make_reflection(), name="notes")
     with refuses("one_source_of_a_name_per_reflection"), transaction.atomic():
         make_source(reflection=source.reflection, name="notes")

@@ -142,6 +142,18 @@ def test_a_message_that_comes_twice_changes_nothing(source, stage):
     assert written() == before
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_message_that_comes_while_its_stage_is_at_work_changes_nothing(source, elsewhere, at):
+    flight = one_flight(source, "one")
+    others = []
+    at(
+        "fetch.boarded",
+        lambda: others.append(elsewhere(advance, flight.pk, "fetch", worker="again").result(timeout=20)),
+    )
+    assert advance(flight.pk, "fetch", worker="w") is True
+    assert others == [False]
+
+
 def test_a_forged_message_changes_nothing(source):
     flight = one_flight(source, "one")
     before = written()
@@ -233,4 +245,4 @@ def test_statements_of_a_stage_do_not_grow_with_the_flight(settings, statement_c
     assert all(few == many for few, many in counts.values()), counts
     assert max(few for few, _ in counts.values()) <= 8
     assert Handoff.objects.filter(status="ingested").count() == 32
-    assert stages.ORDER == tuple(counts)
+    assert tuple(counts) == stages.ORDER

@@ -6,10 +6,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handoffs.models import Reflection
+from ingestion import dispatch
+from ingestion.flights import advance
 from patches.models import ApplyTransaction, Assertion, Fact
 from patches.timeline import Held, timeline
 from tests.builders import make_source
-from tests.flying import deliver, remove, work_off
+from tests.flying import deliver, fly, open_flights, remove, work_off
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("models")]
 
@@ -46,9 +48,7 @@ def held(row: Assertion | Fact) -> Held:
 
 def open_of(subject: str, predicate: str) -> list[tuple[str, int | None, int | None]]:
     rows = Fact.objects.filter(sys__upper_inf=True, subject__key=subject, predicate=predicate).order_by("valid")
-    return [
-        (f.object_text, f.valid.lower and f.valid.lower.year, f.valid.upper and f.valid.upper.year) for f in rows
-    ]
+    return [(f.object_text, f.valid.lower and f.valid.lower.year, f.valid.upper and f.valid.upper.year) for f in rows]
 
 
 def as_of(seq: int, reflection: Reflection) -> set[tuple]:
@@ -59,7 +59,7 @@ def as_of(seq: int, reflection: Reflection) -> set[tuple]:
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(step, min_size=1, max_size=5))
-def test_whatever_is_applied_replaced_and_retired_open_facts_are_the_timeline_of_live_assertions(models, steps):
+def test_whatever_is_applied_replaced_and_retired_open_facts_are_the_timeline_of_live_assertions(steps):
     source = make_source()
     reflection = source.reflection
     known: dict[int, set[tuple]] = {}
@@ -107,6 +107,24 @@ def test_a_successor_closes_the_one_before_and_going_back_opens_it_again():
     assert Fact.objects.filter(sys__upper_inf=False).count() == 3
 
 
+@pytest.mark.django_db(transaction=True)
+def test_two_flights_that_tell_of_one_slot_apply_one_after_the_other(elsewhere, at, settings):
+    settings.OPEN_FLIGHTS, settings.FLIGHT_RUNS = 2, 1
+    deliver(make_source(), a="led_by: Acme > Ann [2011..]", b="led_by: Acme > Bob [2016..]")
+    dispatch.tick()
+    first, second = open_flights()
+    for flight in (first, second):
+        fly(flight, until="apply")
+    applying = []
+    # returns once it waits for the first
+    at("apply.before_commit", lambda: applying.append(elsewhere(advance, second.pk, "apply", worker="second")))
+
+    advance(first.pk, "apply", worker="first")
+
+    applying[0].result(timeout=20)
+    assert open_of("acme", "led_by") == [("Ann", 2011, 2016), ("Bob", 2016, None)]
+
+
 def test_the_last_word_on_a_single_valued_slot_can_be_withdrawn():
     source = make_source()
     deliver(source, a="led_by: Acme > Ann [2011..]")
@@ -127,7 +145,7 @@ def test_an_unchanged_fact_keeps_its_version_when_a_document_is_replaced():
 
 
 @pytest.fixture
-def fact() -> Fact:
+def fact(models) -> Fact:  # noqa: ARG001  has to be there first
     deliver(make_source(), a="led_by: Acme > Ann [2011..2014]")
     work_off()
     return Fact.objects.get()
@@ -138,15 +156,18 @@ def refused(message: str, statement: str, *parameters: object) -> None:
         cursor.execute(statement, parameters)
 
 
-def test_two_open_versions_of_a_slot_may_not_overlap(fact):
+@pytest.mark.usefixtures("fact")
+def test_two_open_versions_of_a_slot_may_not_overlap():
     columns = "reflection_id, slot, subject_id, predicate_id, object_text, object_key, precision, basis"
-    insert = f"INSERT INTO patches_fact ({columns}, valid, sys) SELECT {columns}, tstzrange(%s, %s), int8range(%s, %s) FROM patches_fact"
+    ranges = "tstzrange(%s, %s), int8range(%s, %s)"
+    insert = f"INSERT INTO patches_fact ({columns}, valid, sys) SELECT {columns}, {ranges} FROM patches_fact"  # noqa: S608
     for since, until in (("2012-01-01", "2013-01-01"), ("2014-12-31", None), (None, "2011-01-02")):
         refused("open_versions_do_not_overlap", insert, since, until, 2, None)
     with connection.cursor() as cursor:
         cursor.execute(insert, ["2015-01-01", None, 2, None])  # beside it, or closed, it is welcome
 
 
+@pytest.mark.usefixtures("fact")
 @pytest.mark.parametrize(
     "change",
     [
@@ -158,12 +179,13 @@ def test_two_open_versions_of_a_slot_may_not_overlap(fact):
         "object_text = 'Bob', sys = int8range(lower(sys), lower(sys) + 1)",
     ],
 )
-def test_a_fact_version_can_be_closed_and_nothing_else(fact, change):
-    refused("can only be closed", f"UPDATE patches_fact SET {change}")
+def test_a_fact_version_can_be_closed_and_nothing_else(change):
+    refused("can only be closed", f"UPDATE patches_fact SET {change}")  # noqa: S608
     refused("Cannot delete", "DELETE FROM patches_fact")
 
 
-def test_a_closed_fact_version_is_never_opened_or_moved_again(fact):
+@pytest.mark.usefixtures("fact")
+def test_a_closed_fact_version_is_never_opened_or_moved_again():
     close = "UPDATE patches_fact SET sys = int8range(lower(sys), lower(sys) + 5)"
     with connection.cursor() as cursor:
         cursor.execute(close)
@@ -171,7 +193,8 @@ def test_a_closed_fact_version_is_never_opened_or_moved_again(fact):
     refused("can only be closed", "UPDATE patches_fact SET sys = int8range(lower(sys), upper(sys) + 1)")
 
 
-def test_what_a_document_said_is_never_rewritten(fact):
+@pytest.mark.usefixtures("fact")
+def test_what_a_document_said_is_never_rewritten():
     refused("Cannot update", "UPDATE patches_assertion SET quote = 'other'")
     refused("Cannot update", "UPDATE patches_passage SET text = 'other'")
     refused("Cannot", "DELETE FROM patches_applytransaction")

@@ -71,7 +71,9 @@ def test_a_many_valued_slot_holds_on_the_days_that_some_assertion_covers(found):
         end = held.end
         if held.start and not held.end:
             end = min((e for e in ends if e > held.start), default=None)
-        expected |= {n for n in range(-2, DAYS + 2) if (not held.start or held.start <= day(n)) and (not end or day(n) < end)}
+        expected |= {
+            n for n in range(-2, DAYS + 2) if (not held.start or held.start <= day(n)) and (not end or day(n) < end)
+        }
 
     due = timeline(found, single=False)
 

@@ -26,4 +26,4 @@ class Command(BaseCommand):
             for line in export(owner):
                 self.stdout.write(line)
         except BrokenPipeError:  # whoever reads has seen enough
-            sys.stdout = None  # type: ignore[assignment]  # or Python complains again when it flushes at its end
+            sys.stdout = None  # or Python complains again when it flushes at its end

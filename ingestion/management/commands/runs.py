@@ -1,0 +1,84 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from handoffs.models import Handoff
+from ingestion.explain import explain
+from ingestion.lifecycles import ACTIVE, RUN
+from ingestion.management.selecting import add_filters, meant, page
+from ingestion.models import IngestRun
+from ingestion.operating import cancel, requeue
+from ledger.commands import OperatorCommand, operator
+from ledger.models import Event
+
+AGAIN = ("eval_rejected", "failed", "duplicate_skipped", "cancelled", "quarantined")
+
+
+class Command(OperatorCommand):
+    help = (
+        "Look at runs, send them back to work, end them. "
+        "Exit status: 0 done, 1 some could not, 2 bad usage or no such run."
+    )
+    verbs = {
+        "list": "in order of id",
+        "show": "all of it, with what happened to it and why it is where it is",
+        "requeue": "work on what ended again, but for what was applied",
+        "cancel": "end them: at once, or before their next stage",
+    }
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        add_filters(parser, sorted(RUN.states))
+
+    def list(self, options: dict[str, Any]) -> None:
+        rows = page(IngestRun.objects.select_related("source__reflection", "handoff__reference"), options)
+        self.listed("runs", [line(run) for run in rows], options)
+
+    def show(self, options: dict[str, Any]) -> None:
+        related = ("source__reflection", "handoff__reference", "quarantine")
+        found = IngestRun.objects.select_related(*related).filter(pk__in=options["ids"]).order_by("pk")
+        if not options["ids"] or len(found) < len(set(options["ids"])):
+            raise self.wrong("give the ids of runs that are there")
+        if options["json"]:
+            self.object({"runs": [whole(run) for run in found]})
+            return
+        for run in found:
+            told = whole(run)
+            happened, causes = told.pop("events"), told.pop("why")
+            self.facts(told)
+            self.table(causes)
+            self.table(happened)
+
+    def requeue(self, options: dict[str, Any]) -> None:
+        chosen, missing = meant(IngestRun.objects.all(), options, AGAIN)
+        handoffs = Handoff.objects.filter(pk__in=chosen.order_by().values("handoff"))
+        self.tell(missing + requeue(handoffs, by=operator(), dry_run=options["dry_run"]), options)
+
+    def cancel(self, options: dict[str, Any]) -> None:
+        chosen, missing = meant(IngestRun.objects.all(), options, ACTIVE | {"quarantined"})
+        self.tell(missing + cancel(chosen, by=operator(), dry_run=options["dry_run"]), options)
+
+
+def line(run: IngestRun) -> dict[str, Any]:
+    return {
+        "id": run.pk,
+        "status": run.status,
+        "reason": run.reason,
+        "stage": run.stage,
+        "source": str(run.source),
+        "item": run.handoff.reference.external_id,
+        "attempts": run.attempts,
+        "since": run.since,
+    }
+
+
+def whole(run: IngestRun) -> dict[str, Any]:
+    events = Event.objects.filter(lifecycle=RUN.name, row_id=run.pk).order_by("pk")
+    more = ("failure", "detail", "deliveries", "crashes", "next_attempt_at", "cancel_requested", "content_hash")
+    ids = ("handoff_id", "flight_id", "batch_id", "duplicate_of_id", "waits_for_id")
+    return {
+        **line(run),
+        **{name: getattr(run, name) for name in (*more, *ids)},
+        "stages_done": sorted(run.outputs.values_list("stage", flat=True)),
+        "why": [{"cause": cause.name, "says": cause.says} for cause in explain(run.pk)],
+        "events": list(events.values("at", "was", "became", "reason", "by")),
+    }

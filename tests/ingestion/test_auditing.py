@@ -1,0 +1,166 @@
+"""The audit finds nothing in a sound store, and each kind of damage by its own name."""
+
+from collections.abc import Callable, Mapping
+
+import pytest
+from django.db import connection
+
+from handoffs import payloads
+from handoffs.models import Payload
+from ingestion import auditing, dispatch
+from ingestion.auditing import audit, names
+from ingestion.recovery import sweep
+from tests.builders import make_batch, make_flight, make_handoff, make_run, make_source
+from tests.flying import deliver, fly, open_flights, remove, silence, work_off
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("models")]
+
+TEXT = "led_by: Acme > Ann [2011..2014]"
+
+
+def sql(statement: str) -> None:
+    """Write as no code of ours can: triggers and foreign keys look away."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(statement)
+        cursor.execute("SET LOCAL session_replication_role = origin")
+
+
+def without(table: str, constraint: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
+
+
+def no_time() -> None:
+    without("ingestion_ingestrun", "due_time_while_it_waits")
+    make_run("pending", next_attempt_at=None)
+
+
+def no_lease() -> None:
+    make_run("running")
+    without("ingestion_flight", "open_flight_has_a_lease")
+    sql("UPDATE ingestion_flight SET lease_until = NULL WHERE status = 'open'")
+
+
+def two_waiting() -> None:
+    first = make_handoff("pending")
+    sql("DROP INDEX one_waiting_handoff_per_reference")
+    make_handoff("held", reference=first.reference)
+
+
+def approved_without_a_verdict() -> None:
+    sql("DELETE FROM patches_verdict")
+
+
+def fresh_draft() -> None:
+    make_batch(status="draft")
+
+
+def altered_bytes() -> None:
+    payload = Payload.objects.order_by("size_bytes").first()
+    assert payload
+    with payloads.store().open(payloads.path_of(payload.payload_hash), "wb") as file:
+        file.write(b"altered")
+
+
+def applied(set_: str, where: str = "true", table: str = "patches_patchbatch") -> Callable[[], None]:
+    return lambda: sql(f"UPDATE {table} SET {set_} WHERE {where}")
+
+
+# What each check has to find, in a store with two applied batches, a duplicate and nothing under way.
+DAMAGE: Mapping[str, Callable[[], object]] = {
+    "run_waits_without_a_time": no_time,
+    "run_under_way_without_an_open_flight": lambda: make_run("running", flight=make_flight(status="landed")),
+    "flight_open_without_a_lease": no_lease,
+    "flight_open_with_nobody_aboard": make_flight,
+    "handoff_under_way_without_its_one_run": lambda: make_handoff("ingesting"),
+    "run_active_while_its_handoff_has_ended": lambda: make_run("pending", handoff=make_handoff("failed")),
+    "reference_with_several_handoffs_waiting_or_running": two_waiting,
+    "batch_applied_without_an_approving_verdict": approved_without_a_verdict,
+    "batch_applied_that_nothing_carries": lambda: sql("DELETE FROM patches_carrier"),
+    "reference_that_carries_a_batch_not_applied": applied("status = 'superseded'"),
+    "reference_gone_that_carries_a_batch": applied("gone_at = now()", table="handoffs_reference"),
+    "passage_live_otherwise_than_its_batch": applied("live = false", table="patches_passage"),
+    "assertion_live_otherwise_than_its_batch": applied("live = false", table="patches_assertion"),
+    "batch_whose_open_lives_are_not_its_status": lambda: sql("DELETE FROM patches_batchlife"),
+    "batch_left_as_a_draft": fresh_draft,
+    "duplicate_of_a_run_not_completed": applied("status = 'failed'", "status = 'completed'", "ingestion_ingestrun"),
+    "run_in_quarantine_without_a_cause": lambda: make_run("quarantined"),
+    "handoff_whose_last_event_is_not_its_status": applied("status = 'failed'", table="handoffs_handoff"),
+    "run_whose_last_event_is_not_its_status": applied(
+        "status = 'failed'", "status = 'completed'", "ingestion_ingestrun"
+    ),
+    "flight_whose_last_event_is_not_its_status": applied("status = 'lost'", table="ingestion_flight"),
+    "batch_whose_last_event_is_not_its_status": applied("status = 'superseded'"),
+    "slot_whose_facts_are_not_its_assertions": applied(
+        "valid = tstzrange('2001-01-01', '2002-01-01')", table="patches_fact"
+    ),
+    "payload_missing_or_altered": altered_bytes,
+}
+
+
+@pytest.fixture
+def store():
+    source = make_source()
+    deliver(source, a=TEXT, b=TEXT, c="other")
+    work_off()
+    work_off()
+    return source
+
+
+def found(**options) -> list[str]:
+    return [finding.check for finding in audit(**options)]
+
+
+def test_every_check_is_tried_here():
+    assert set(DAMAGE) == set(names())
+
+
+@pytest.mark.parametrize("check", sorted(DAMAGE))
+def test_damage_is_found_by_its_name(store, check):
+    assert found(deep=True) == []
+    DAMAGE[check]()
+    assert check in found(deep=True)
+
+
+def test_a_store_is_sound_at_every_moment_of_its_work(settings):
+    settings.OPEN_FLIGHTS = 2
+    source = make_source()
+    deliver(source, a=TEXT, b=TEXT, bug="a BUG", away="is AWAY", empty="")
+    assert found() == []
+    dispatch.tick()
+    assert found() == []
+    flights = open_flights()
+    for stage in ("chunk", "fact", "apply"):
+        for flight in flights:
+            flight.refresh_from_db()
+            fly(flight, until=stage)
+        assert found() == []
+    for flight in open_flights():
+        silence(flight)
+    sweep()
+    assert found() == []
+    work_off()
+    assert found() == []
+    remove(source, "a", "b")
+    assert found() == []
+    sweep()
+    assert found() == []
+
+
+def test_a_finding_is_cut_and_says_so(store):
+    for _ in range(4):
+        make_batch(status="draft")
+    [finding] = [one for one in audit(limit=3) if one.check == "batch_left_as_a_draft"]
+    assert (len(finding.rows), finding.more) == (3, True)
+
+
+def test_slots_are_recomputed_page_by_page(store, monkeypatch):
+    deliver(store, d="led_by: Zeta > Zoe [2011..2014]", e="led_by: Eta > Eve [2011..2014]")
+    work_off()
+    monkeypatch.setattr(auditing, "PAGE", 1)
+    assert found() == []
+    DAMAGE["slot_whose_facts_are_not_its_assertions"]()
+    [finding] = [one for one in audit() if one.check.startswith("slot")]
+    assert len(finding.rows) == 3

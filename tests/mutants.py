@@ -1,0 +1,210 @@
+"""Take each guard away in turn; the tests named for it must die. Works in copies: the checkout stays as it is.
+
+`python tests/mutants.py WORD …` takes those guards alone whose name has one of the words.
+"""
+
+# ruff: noqa: E501  a guard a line
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+
+ROOT = Path(__file__).resolve().parents[1]
+AT_ONCE = 2
+NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", ".hypothesis", "node_modules")
+APPS = ("ledger", "handoffs", "patches", "ingestion")
+
+# A constraint or trigger is taken away by a migration that comes after all others.
+MIGRATION = """
+from django.db import migrations
+
+class Migration(migrations.Migration):
+    dependencies = {dependencies}
+    operations = [migrations.RunSQL({sql!r}, elidable=False)]
+"""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """`without` stands in the place of `code` in `file`; with no file, `without` is SQL that takes the guard away."""
+
+    name: str
+    tests: str  # file below tests/, and what -k picks in it
+    without: str
+    code: str = ""
+    file: str = ""
+
+
+def code(name: str, tests: str, file: str, code: str, without: str) -> Guard:
+    return Guard(name, tests, without, code, file)
+
+
+def unique(name: str, tests: str) -> Guard:
+    return Guard(name, tests, f"DROP INDEX {name}")
+
+
+def check(name: str, table: str, tests: str) -> Guard:
+    return Guard(name, tests, f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+
+
+def triggers(table: str, tests: str) -> Guard:
+    return Guard(f"triggers of {table}", tests, f"ALTER TABLE {table} DISABLE TRIGGER USER")
+
+
+LIFECYCLE, INTAKE, BOARDING, SYNC = (
+    "ledger/lifecycle.py",
+    "handoffs/intake.py",
+    "ingestion/boarding.py",
+    "ingestion/sync.py",
+)
+FILES, CLAIMS, DISPATCH = "ingestion/connectors/local_files.py", "ingestion/claims.py", "ingestion/dispatch.py"
+LIFECYCLES_DIE, FLIGHTS_DIE = "ledger/test_lifecycle.py", "ingestion/test_flights.py"
+CLAIMS_DIE, SYNC_DIE = "ingestion/test_claims.py", "ingestion/test_sync.py"
+GATE_DIES, KNOWLEDGE_DIES = "patches/test_gate.py", "patches/test_knowledge.py"
+CONSTRAINTS_DIE, DISPATCH_DIES = "ingestion/test_constraints.py", "ingestion/test_dispatch.py"
+FILES_DIE, TIMELINE_DIES = "ingestion/connectors/test_local_files.py", "patches/test_timeline.py"
+INTAKE_DIES, PAYLOADS_DIE = "handoffs/test_intake.py", "handoffs/test_payloads.py"
+
+GUARDS = [
+    # the ledger
+    code("row lock of a move", f"{LIFECYCLES_DIE} two_operators", LIFECYCLE, '.select_for_update(of=("self",))', ""),
+    code("status is compared", LIFECYCLES_DIE, LIFECYCLE, "rows.filter(status__in=sorted(was))", "rows.all()"),
+    code("illegal step is refused", LIFECYCLES_DIE, LIFECYCLE, "if illegal := {", "if illegal := set() and {"),
+    code("one event per move", LIFECYCLES_DIE, LIFECYCLE, "reason, %s FROM moved_{i}", "reason, %s FROM moved_{i} WHERE false"),
+    triggers("ledger_event", f"{LIFECYCLES_DIE} neither_changed"),
+    triggers("ingestion_ingestrun", f"{LIFECYCLES_DIE} refuses_a_step"),
+    # what came in
+    code("a touch makes nothing", INTAKE_DIES, INTAKE, "(was_gone or _came_back(", "(True or _came_back("),
+    code("what comes back is counted", INTAKE_DIES, INTAKE, "again[row.pk] = row.opened + 1", "again[row.pk] = row.opened"),
+    code("superseded by a newer payload", INTAKE_DIES, INTAKE, "    if stale:", "    if False:"),
+    code("bytes hash to their name", PAYLOADS_DIE, "handoffs/payloads.py", "if hashlib.sha256(data).hexdigest() != payload_hash:", "if False:"),
+    code("no partial file", PAYLOADS_DIE, "handoffs/storage.py", "Path(part).unlink(missing_ok=True)", "pass"),
+    unique("one_waiting_handoff_per_reference", f"{CONSTRAINTS_DIE} one_waiting"),
+    unique("one_running_handoff_per_reference", f"{CONSTRAINTS_DIE} one_running"),
+    # constraints of runs and flights
+    unique("one_active_run_per_handoff", f"{CONSTRAINTS_DIE} handoff_has_one_active"),
+    unique("one_active_run_per_content", f"{CONSTRAINTS_DIE} content_of_a_source"),
+    check("due_time_while_it_waits", "ingestion_ingestrun", f"{CONSTRAINTS_DIE} forgotten"),
+    check("running_run_has_a_flight", "ingestion_ingestrun", f"{CONSTRAINTS_DIE} forgotten"),
+    check("duplicate_names_its_run", "ingestion_ingestrun", f"{CONSTRAINTS_DIE} forgotten"),
+    check("open_flight_has_a_lease", "ingestion_flight", f"{CONSTRAINTS_DIE} lease"),
+    # lease and fence
+    code("fence", f"{FLIGHTS_DIE} later_to_board", BOARDING, "AND status = 'open' AND fence = %(fence)s\n  RETURNING", "AND status = 'open'\n  RETURNING"),
+    code("one worker at a time", f"{FLIGHTS_DIE} while_its_stage", BOARDING, "AND f.worker = '' AND s.id", "AND s.id"),
+    code("stage of a message", f"{FLIGHTS_DIE} forged", BOARDING, "AND f.stage = %(stage)s AND", "AND"),
+    code("lock of the runs aboard", f"{FLIGHTS_DIE} being_taken_off", BOARDING, "ORDER BY r.id FOR UPDATE OF r", "ORDER BY r.id"),
+    code("only who is still aboard", f"{FLIGHTS_DIE} taken_off", "ingestion/flights.py", "isinstance(one, Done) and one.item.run_id in aboard.here", "isinstance(one, Done)"),
+    code("a bug is singled out", f"{FLIGHTS_DIE} bug_in_one", "ingestion/flights.py", "if len(items) == 1:", "if True:"),
+    code("a crash is charged alone", f"{DISPATCH_DIES} charged", "ingestion/repairs/crashes.py", "and together[flight_id] == 1", ""),
+    code("two sweeps", f"{DISPATCH_DIES} two_sweeps", "ingestion/repairs/crashes.py", "LIMIT %(page)s FOR UPDATE SKIP LOCKED", "LIMIT %(page)s"),
+    # claims and carriers
+    code("claims are one after the other", f"{CLAIMS_DIE} flights_at_once", CLAIMS, "SELECT pg_advisory_xact_lock(%s, %s)", "SELECT %s, %s"),
+    code("who waits is not dispatched", f"{CLAIMS_DIE} not_dispatched", DISPATCH, "      AND waits_for_id IS NULL AND next_attempt_at", "      AND next_attempt_at"),
+    code("who is gone carries nothing", f"{CLAIMS_DIE} goes_while", "patches/carriers.py", "  WHERE r.gone_at IS NULL ORDER BY", "  ORDER BY"),
+    code("carriers are looked at under a lock", f"{CLAIMS_DIE} being_withdrawn", "patches/apply.py", 'list(batches.order_by("pk").select_for_update().values_list("pk"))', ""),
+    code("a batch lives while it is carried", f"{CLAIMS_DIE} deleting", "patches/apply.py", "batches.filter(~Exists(", "batches.exclude(Exists(batches.none()), ~Exists("),
+    # dispatch
+    code("one dispatcher decides", f"{DISPATCH_DIES} two_dispatchers", DISPATCH, "SELECT pg_try_advisory_xact_lock(%s), now()", "SELECT %s > 0, now()"),
+    code("a newer payload waits its turn", f"{DISPATCH_DIES} newer_payload", DISPATCH, "w.status IN ('queued', 'ingesting'))", "false)"),
+    code("a paused source holds", f"{DISPATCH_DIES} paused", "ingestion/fairness.py", "waits = source.paused or", "waits ="),
+    # sync
+    code("a dispatched run keeps its handoff", f"{SYNC_DIE} keeps_its_handoff", SYNC, "runs[run] for run in ended]", "runs[run] for run in runs]"),
+    code("one sync per source", f"{SYNC_DIE} one_process", SYNC, "SELECT pg_try_advisory_lock(%s, %s)", "SELECT true, %s, %s"),
+    code("many deletions wait", f"{SYNC_DIE} fifth", SYNC, "GONE_SHARE, GONE_FEW = 0.2", "GONE_SHARE, GONE_FEW = 1.0"),
+    code("an empty listing waits", f"{SYNC_DIE} emptied", SYNC, "(ended.count == 0 or ", "(False or "),
+    code("no link out of the folder", f"{FILES_DIE} out_of", FILES, "return real == root or real", "return True or real"),
+    code("what was not seen is not gone", f"{FILES_DIE} not_gone", FILES, "unseen += _unseen(item)", "pass"),
+    code("below what cannot be listed", f"{FILES_DIE} nothing_below", FILES, 'unseen.append(escape(folder) + "/")', "pass"),
+    code("names round-trip", FILES_DIE, FILES, 'path.replace(b"%", b"%25")', "path"),
+    # the gate and the facts
+    code("offenders are taken out", GATE_DIES, "patches/judge.py", "        sorted(rejected),", "        [],"),
+    code("digest is compared", GATE_DIES, "patches/checks/digest.py", "same = digest_of(batch.patches) == batch.digest", "same = True"),
+    code("quote is verbatim", GATE_DIES, "patches/checks/quotes.py", 'batch.text[claim["start"] : claim["end"]] != claim["quote"]', "False"),
+    code("most claims stand", GATE_DIES, "patches/checks/most_stand.py", "or value <= LARGEST_SHARE", "or True"),
+    code("verdict is bound to its digest", f"{GATE_DIES} another_digest", "patches/judge.py", "digest__in=[judgement.digest for judgement in passed]", ""),
+    code("only what is approved is applied", f"{GATE_DIES} withdrawn", "ingestion/landing.py", "must_move=3 * len(done)", "must_move=0"),
+    code("only the batches' own moves count", f"{GATE_DIES} withdrawn", "ingestion/progress.py", "moved[: len(steps)]", "moved"),
+    code("applies are one after the other", f"{KNOWLEDGE_DIES} one_after", "patches/apply.py", "SELECT pg_advisory_xact_lock(%s, %s)", "SELECT %s, %s"),
+    check("open_versions_do_not_overlap", "patches_fact", f"{KNOWLEDGE_DIES} may_not_overlap"),
+    check("approved_only_as_judged", "patches_patchbatch", f"{CONSTRAINTS_DIE} digest_that_was_judged"),
+    triggers("patches_fact", f"{KNOWLEDGE_DIES} version"),
+    triggers("patches_patch", f"{CONSTRAINTS_DIE} patches_and_verdicts"),
+    triggers("patches_verdict", f"{CONSTRAINTS_DIE} patches_and_verdicts"),
+    triggers("patches_assertion", f"{KNOWLEDGE_DIES} rewritten"),
+    code("ends close open starts", TIMELINE_DIES, "patches/timeline.py", "found = _joined(sorted(assertions, key=_order))", "found = sorted(assertions, key=_order)"),
+    code("equal neighbours merge", TIMELINE_DIES, "patches/timeline.py", "return _merge(_successive(found) if single else found)", "return _successive(found) if single else list(found)"),
+    code("a total order", TIMELINE_DIES, "patches/timeline.py", "        RANK[held.precision],\n", ""),
+    # the broker
+    code("a worker outlives its broker", "config/test_celery.py", "config/celery.py", "transport.Channel._connparams = _refuse_closed", ""),
+]  # fmt: skip
+
+
+def take_away(guard: Guard, copy: Path) -> None:
+    if not guard.file:
+        last = {app: max(path.stem for path in (ROOT / app / "migrations").glob("[0-9]*.py")) for app in APPS}
+        text = MIGRATION.format(dependencies=list(last.items()), sql=guard.without)
+        (copy / "ingestion/migrations/9999_without.py").write_text(text)
+        return
+    source = (ROOT / guard.file).read_text()
+    if source.count(guard.code) != 1:
+        raise SystemExit(f"{guard.name}: not found once in {guard.file}")
+    (copy / guard.file).write_text(source.replace(guard.code, guard.without))
+
+
+def put_back(guard: Guard, copy: Path) -> None:
+    (copy / "ingestion/migrations/9999_without.py").unlink(missing_ok=True)
+    if guard.file:
+        shutil.copy(ROOT / guard.file, copy / guard.file)
+
+
+def dead(guard: Guard, copy: Path) -> list[str]:
+    """The names of the tests that die without the guard."""
+    file, _, words = guard.tests.partition(" ")
+    options = ["-q", "-x", "--no-header", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    command = [sys.executable, "-m", "pytest", *options, f"tests/{file}", *(["-k", words] if words else [])]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    found = re.findall(r"^FAILED \S+::(\w+)", done.stdout, re.MULTILINE)
+    if done.returncode not in (0, 1) or bool(found) != bool(done.returncode):
+        raise SystemExit(f"{guard.name}: the tests could not be run\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
+    return found
+
+
+def tried(guards: list[Guard]) -> Iterator[tuple[Guard, list[str]]]:
+    """Try each guard in one of a few copies of the checkout."""
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder, ThreadPoolExecutor(AT_ONCE) as pool:
+        copies: Queue[Path] = Queue()
+        for n in range(AT_ONCE):
+            copies.put(Path(shutil.copytree(ROOT, Path(folder) / str(n), ignore=NOT_COPIED)))
+
+        def attempt(guard: Guard) -> tuple[Guard, list[str]]:
+            copy = copies.get()
+            try:
+                take_away(guard, copy)
+                return guard, dead(guard, copy)
+            finally:
+                put_back(guard, copy)
+                copies.put(copy)
+
+        yield from pool.map(attempt, guards)
+
+
+def main(words: list[str]) -> int:
+    chosen = [guard for guard in GUARDS if not words or any(word in guard.name for word in words)]
+    survivors = 0
+    for guard, died in tried(chosen):
+        survivors += not died
+        sys.stdout.write(f"{'dies    ' if died else 'SURVIVES'}  {guard.name}: {', '.join(died) or '-'}\n")
+        sys.stdout.flush()
+    sys.stdout.write(f"{len(chosen) - survivors} of {len(chosen)} guards are held by a test\n")
+    return min(survivors, 1)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
