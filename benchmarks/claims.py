@@ -23,25 +23,24 @@ WARM_TICKS = 20
 SEED = 1
 
 # A few sources have most of the work, as in Zipf's law; of each twentieth item a retry is due, the others are fresh.
-# The rows are legal by construction, so no trigger has to look at each; in the order of the references' ids, which are
-# random, so that the indexes over them are filled from one end to the other.
+# The rows are legal by construction, so no trigger has to look at each.
 FILL = (
     "SET LOCAL session_replication_role = replica",
     """CREATE TEMPORARY TABLE item ON COMMIT DROP AS
        SELECT n, gen_random_uuid() AS id,
               %(first)s + floor(power(%(sources)s, (n::bigint * 7919 %% 10007) / 10007.0))::int - 1 AS source,
               CASE WHEN n %% 20 = 0 THEN 0 WHEN n %% 20 < 4 THEN 2 ELSE 1 END AS priority,
-              n %% 20 = 10 AS due, now() - n %% 7200 * interval '1 s' AS since
+              n %% 20 = 10 AS due, now() - (%(waiting)s - n) * interval '7 ms' AS since
        FROM generate_series(1, %(waiting)s) n""",
     """CREATE TEMPORARY TABLE made ON COMMIT DROP AS
-       SELECT row_number() OVER (ORDER BY v, item.id) AS id, v, item.id AS reference, source, priority, due, since,
+       SELECT row_number() OVER (ORDER BY v, n) AS id, v, item.id AS reference, source, priority, due, since,
               encode(sha256(v::text::bytea), 'hex') AS payload
        FROM item CROSS JOIN generate_series(1, %(through)s + 1) v""",
     """INSERT INTO handoffs_payload (payload_hash, size_bytes) 
        SELECT DISTINCT payload, 1000 FROM made""",
     """INSERT INTO handoffs_reference (id, source_id, external_id, media_type, seen_signature, applied_content_hash,
                                        reason)
-       SELECT id, source, 'item-' || n || '.txt', '', '1', '', '' FROM item ORDER BY id""",
+       SELECT id, source, 'item-' || n || '.txt', '', '1', '', '' FROM item""",
     """INSERT INTO handoffs_handoff (id, reference_id, payload_id, source_id, size_bytes, priority, status, reason,
                                      opened, since)
        SELECT id, reference, payload, source, 1000, priority,
@@ -58,6 +57,17 @@ FILL = (
     "SELECT setval('handoffs_handoff_id_seq', max(id)) FROM handoffs_handoff",
     "SELECT setval('ingestion_ingestrun_id_seq', max(id)) FROM ingestion_ingestrun",
 )
+TABLES = ("handoffs_reference", "handoffs_handoff", "ingestion_ingestrun")
+# The indexes that no constraint stands on, and the unique constraints: made again once the rows are there.
+UNIQUE = """
+SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname),
+       format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', conrelid::regclass, conname, pg_get_constraintdef(oid))
+FROM pg_constraint WHERE conrelid = ANY(%(tables)s::regclass[]) AND contype = 'u'
+"""
+INDEXES = """
+SELECT format('DROP INDEX %%I', indexrelid::regclass::text), pg_get_indexdef(indexrelid) FROM pg_index
+WHERE indrelid = ANY(%(tables)s::regclass[]) AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+"""
 # What the workers would have done with flights by the next tick.
 LAND = (
     "UPDATE handoffs_handoff SET status = 'ingesting' WHERE status = 'queued' AND id IN"
@@ -113,9 +123,14 @@ def _fill(waiting: int) -> None:
     )
     values = {"reflection": reflection.pk, "first": sources[0].pk, "sources": SOURCES, "waiting": waiting}
     with transaction.atomic(durable=True):
+        taken = [pair for which in (UNIQUE, INDEXES) for pair in statements.rows(which, {"tables": list(TABLES)})]
+        for drop, _ in taken:
+            statements.run(drop)
         for statement in FILL:
             statements.run(statement, {**values, "through": THROUGH})
-    for table in ("handoffs_handoff", "handoffs_reference", "ingestion_ingestrun"):
+        for _, make in taken:
+            statements.run(make)
+    for table in TABLES:
         statements.run(f"VACUUM (ANALYZE) {table}")  # as autovacuum does after such a load
     statements.run("CHECKPOINT")
 

@@ -135,7 +135,7 @@ class Environment(BaseSettings):
     lease_s: int = Field(
         default=60, ge=5, le=3600, description="Seconds that a worker holds a flight without a sign of life."
     )
-    flight_runs: int = Field(default=64, ge=1, le=10_000, description="The most runs in one flight.")
+    flight_runs: int = Field(default=128, ge=1, le=10_000, description="The most runs in one flight.")
     flight_bytes: int = Field(
         default=16 * MIB, ge=1, description="The most payload bytes in one flight of several runs."
     )

@@ -134,8 +134,9 @@ class HandoffStatus(models.TextChoices):
 class Handoff(models.Model):
     """The durable request to ingest one payload of one reference. Its status changes only through HANDOFF.move."""
 
-    reference = models.ForeignKey(Reference, models.PROTECT, related_name="handoffs")
-    payload = models.ForeignKey(Payload, models.PROTECT, related_name="handoffs")
+    # a row moves often: no index that another one covers
+    reference = models.ForeignKey(Reference, models.PROTECT, related_name="handoffs", db_index=False)
+    payload = models.ForeignKey(Payload, models.PROTECT, related_name="handoffs", db_index=False)
     source = models.ForeignKey(Source, models.PROTECT, related_name="handoffs")
     size_bytes = models.BigIntegerField()
     priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
@@ -165,6 +166,7 @@ class Handoff(models.Model):
                 F("source"), F("priority"), F("since"), F("id"), condition=Q(status="pending"), name="handoff_ready"
             ),
             Index(fields=["status", "reason"], name="handoff_by_outcome"),
+            Index(fields=["payload"], name="handoff_by_payload"),
         ]
 
     def __str__(self) -> str:

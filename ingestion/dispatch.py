@@ -54,8 +54,8 @@ FLYING = """
 SELECT s.id, s.kind, count(*) FROM ingestion_flight f JOIN handoffs_source s ON s.id = f.source_id
 WHERE f.status = 'open' GROUP BY s.id, s.kind
 """
-# The sources that have work, found by going from one to the next along the index; of each priority no more is counted
-# than could be admitted now.
+# The sources that have work, found by going from one to the next along the index. The more there are, the less of each
+# can go now, and no more of each priority is counted than that.
 SNAPSHOT = """
 WITH RECURSIVE fresh (source) AS (
   SELECT min(source_id) FROM handoffs_handoff WHERE status = 'pending'
@@ -70,19 +70,23 @@ due (source) AS (
           WHERE r.status IN ('pending', 'retry_wait') AND r.waits_for_id IS NULL AND r.source_id > due.source)
   FROM due WHERE due.source IS NOT NULL
 ),
-busy (id) AS (SELECT source FROM fresh WHERE source IS NOT NULL UNION SELECT source FROM due WHERE source IS NOT NULL)
+busy (id) AS MATERIALIZED (
+  SELECT source FROM fresh WHERE source IS NOT NULL UNION SELECT source FROM due WHERE source IS NOT NULL
+),
+depth (most) AS MATERIALIZED (SELECT %(runs)s * greatest(1, %(room)s / greatest(1, count(*))) FROM busy)
 SELECT s.id, s.reflection_id, s.kind, s.weight, coalesce(t.finish, 0), s.paused, t.not_before, t.next_slot,
-       p.priority, w.count, w.oldest, coalesce((SELECT max(began) FROM ingestion_turn), 0)
+       p.priority, least(w.count, (SELECT most FROM depth)), w.oldest,
+       (SELECT most FROM depth), coalesce((SELECT max(began) FROM ingestion_turn), 0)
 FROM busy JOIN handoffs_source s ON s.id = busy.id LEFT JOIN ingestion_turn t ON t.source_id = s.id
 CROSS JOIN generate_series(0, 2) AS p(priority)
 CROSS JOIN LATERAL (
   SELECT count(*), min(since) FROM (
-    (SELECT h.since FROM handoffs_handoff h WHERE h.source_id = s.id AND h.priority = p.priority
-       AND h.status = 'pending' ORDER BY h.since, h.id LIMIT %(most)s)
+    (SELECT h.since FROM handoffs_handoff h WHERE h.source_id = busy.id AND h.priority = p.priority
+       AND h.status = 'pending' ORDER BY h.since, h.id LIMIT (SELECT most FROM depth))
     UNION ALL
-    (SELECT r.next_attempt_at FROM ingestion_ingestrun r WHERE r.source_id = s.id AND r.priority = p.priority
+    (SELECT r.next_attempt_at FROM ingestion_ingestrun r WHERE r.source_id = busy.id AND r.priority = p.priority
        AND r.status IN ('pending', 'retry_wait') AND r.waits_for_id IS NULL AND r.next_attempt_at <= now()
-     ORDER BY r.next_attempt_at, r.id LIMIT %(most)s)) both_kinds
+     ORDER BY r.next_attempt_at, r.id LIMIT (SELECT most FROM depth))) both_kinds
 ) w(count, oldest)
 WHERE w.count > 0 ORDER BY s.id
 """
@@ -238,10 +242,11 @@ def _look(now: datetime, dry: set[int]) -> Round | None:
     if room <= 0:
         return None
     statements.run(FREE)
-    rows = statements.rows(SNAPSHOT, {"most": settings.FLIGHT_RUNS * min(room, AT_ONCE)})
+    rows = statements.rows(SNAPSHOT, {"runs": settings.FLIGHT_RUNS, "room": min(room, AT_ONCE)})
     sources = [
         _source(list(of), open_of) for source_id, of in groupby(rows, lambda row: row[0]) if source_id not in dry
     ]
+    *_, counted_to, virtual = rows[0] if rows else (fairness.MUCH, 0.0)
     flying: dict[str, int] = {}
     for kind, count in open_of.values():
         flying[kind] = flying.get(kind, 0) + count
@@ -252,14 +257,15 @@ def _look(now: datetime, dry: set[int]) -> Round | None:
         settings.FLIGHT_RUNS,
         settings.FLIGHT_BYTES,
         {source.kind: connectors.profile(source.kind) for source in sources},
-        virtual=rows[0][-1] if rows else 0.0,
+        virtual,
+        counted_to,
     )
     return Round(now, state, {row[0]: row[1] for row in rows})
 
 
 def _source(rows: Sequence[tuple[Any, ...]], open_of: dict[int, tuple[str, int]]) -> Source:
     source_id, _, kind, weight, finish, paused, not_before, next_slot, *_ = rows[0]
-    waiting = tuple(Waiting(priority, count, oldest) for *_, priority, count, oldest, _ in rows)
+    waiting = tuple(Waiting(priority, count, oldest) for *_, priority, count, oldest, _, _ in rows)
     _, flying = open_of.get(source_id, (kind, 0))
     return Source(source_id, kind, weight, waiting, flying, finish, paused, not_before, next_slot)
 

@@ -20,13 +20,14 @@ from ingestion.profiles import Profile
 
 AGING = timedelta(minutes=10)
 CLASSES = 3
+MUCH = 10**9
 # This part of the system's room is kept for sources that have nothing in the air.
 KEPT_FREE = 1 / 8
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """How much of one priority waits, counted no further than it matters, and since when the first of it does."""
+    """How much of one priority waits, counted up to State.counted_to, and since when the first of it does."""
 
     priority: int
     count: int
@@ -50,7 +51,10 @@ class Source:
 
 @dataclass(frozen=True)
 class State:
-    """The snapshot. `flying` counts the open flights of each kind, also those of sources that are not in `sources`."""
+    """The snapshot. `flying` counts the open flights of each kind, also those of sources that are not in `sources`.
+
+    What waits is counted up to `counted_to`: that count means that many or more.
+    """
 
     sources: Sequence[Source]
     flying: Mapping[str, int]
@@ -59,6 +63,7 @@ class State:
     flight_bytes: int
     profiles: Mapping[str, Profile]
     virtual: float = 0.0
+    counted_to: int = MUCH
 
 
 @dataclass(frozen=True)
@@ -98,13 +103,15 @@ def next_slot(slot: datetime | None, runs: int, profile: Profile, now: datetime)
 class _Turn:
     """A source while it is being decided about."""
 
-    def __init__(self, source: Source, profile: Profile, now: datetime) -> None:
+    def __init__(self, source: Source, state: State, now: datetime) -> None:
+        profile = state.profiles.get(source.kind, Profile())
         self.source, self.profile = source, profile
         self.flying, self.finish = source.flying, source.finish
         self.tokens = allowance(source, profile, now)
         self.counts = [0] * CLASSES
         for waiting in source.waiting:
-            self.counts[class_of(waiting.priority, waiting.oldest, now)] += waiting.count
+            count = waiting.count if waiting.count < state.counted_to else MUCH
+            self.counts[class_of(waiting.priority, waiting.oldest, now)] += count
         self.total = sum(self.counts)
 
     @property
@@ -130,7 +137,7 @@ class _Turn:
 
 def decide(state: State, now: datetime, *, most: int | None = None) -> list[Admission]:
     """Return the flights to open now, in order, no more than `most`. The order of `state.sources` does not matter."""
-    turns = [_Turn(source, state.profiles.get(source.kind, Profile()), now) for source in state.sources]
+    turns = [_Turn(source, state, now) for source in state.sources]
     going = {turn.source.id: turn for turn in turns if turn.may_go(now)}
     heap = [turn.key for turn in going.values()]
     heapify(heap)

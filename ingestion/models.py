@@ -102,9 +102,9 @@ class IngestRun(models.Model):
     """One execution of a handoff. Its status changes only through RUN.move; the row is never deleted."""
 
     handoff = models.ForeignKey(Handoff, models.PROTECT, related_name="runs")
-    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="+")
+    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="+", db_index=False)
     source = models.ForeignKey(Source, models.PROTECT, related_name="runs")
-    idempotency_key = models.CharField(max_length=120, unique=True)
+    idempotency_key = models.CharField(max_length=120)
     priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
     status = models.CharField(max_length=20, choices=RunStatus, default=RunStatus.PENDING)
     reason = models.CharField(max_length=40, choices=Reason, default=Reason.ADMITTED)
@@ -136,6 +136,7 @@ class IngestRun(models.Model):
         constraints = [
             RUN.known(),
             CheckConstraint(condition=Q(priority__in=Priority.values), name="run_priority_is_known"),
+            UniqueConstraint(fields=["idempotency_key"], name="one_run_per_idempotency_key"),
             UniqueConstraint(
                 fields=["handoff"], condition=Q(status__in=sorted(ACTIVE)), name="one_active_run_per_handoff"
             ),

@@ -131,7 +131,7 @@ GUARDS = [
     code("verdict is bound to its digest", f"{GATE_DIES} another_digest", "patches/judge.py", "digest__in=[judgement.digest for judgement in passed]", ""),
     code("only what is approved is applied", f"{GATE_DIES} withdrawn", "ingestion/landing.py", "must_move=3 * len(done)", "must_move=0"),
     code("only the batches' own moves count", f"{GATE_DIES} withdrawn", "ingestion/progress.py", "moved[: len(steps)]", "moved"),
-    code("applies are one after the other", f"{KNOWLEDGE_DIES} one_after", "patches/apply.py", "SELECT pg_advisory_xact_lock(%s, %s)", "SELECT %s, %s"),
+    code("applies are one after the other", f"{KNOWLEDGE_DIES} withdrawn_while", "patches/apply.py", "SELECT pg_advisory_xact_lock(%s, %s)", "SELECT %s, %s"),
     check("open_versions_do_not_overlap", "patches_fact", f"{KNOWLEDGE_DIES} may_not_overlap"),
     check("approved_only_as_judged", "patches_patchbatch", f"{CONSTRAINTS_DIE} digest_that_was_judged"),
     triggers("patches_fact", f"{KNOWLEDGE_DIES} version"),

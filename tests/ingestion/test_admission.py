@@ -97,6 +97,7 @@ class Rules:
         self.limits = (open_flights, flight_runs, flight_bytes)
         self.sources, self.waiting, self.can_go = {}, {}, {}
         self.flying = Flight.objects.filter(status="open").count()
+        self.later = set(IngestRun.objects.filter(next_attempt_at__gt=self.moment).values_list("source_id", flat=True))
         self.virtual = max(Turn.objects.values_list("began", flat=True), default=0.0)
         for row in Source.objects.order_by("pk"):
             turn = Turn.objects.filter(source=row).first() or Turn(source=row)
@@ -112,7 +113,7 @@ class Rules:
         while True:
             before = len(found), len(dry)
             look = [self.now(number) for number in self.sources if number not in dry and self.waiting[number]]
-            state = State(look, {KIND: self.flying}, *self.limits, {KIND: Profile()}, self.virtual)
+            state = State(look, {KIND: self.flying}, *self.limits, {KIND: Profile()}, self.virtual, self.counted_to())
             for admission in fairness.decide(state, self.moment, most=dispatch.AT_ONCE):
                 if admission.source_id not in dry and (handoffs := self.board(admission)):
                     found.append((admission.source_id, handoffs))
@@ -121,11 +122,18 @@ class Rules:
             if before == (len(found), len(dry)):
                 return found
 
+    def counted_to(self) -> int:
+        """As much as could go of each source that has work, or will have."""
+        open_flights, flight_runs, _ = self.limits
+        busy = sum(1 for number, waiting in self.waiting.items() if waiting or number in self.later)
+        return flight_runs * max(1, min(dispatch.AT_ONCE, open_flights - self.flying) // max(1, busy))
+
     def now(self, number: int) -> fairness.Source:
         by_priority = defaultdict(list)
         for one in self.waiting[number]:
             by_priority[one.priority].append(one.since)
-        waiting = tuple(Waiting(priority, len(of), min(of)) for priority, of in by_priority.items())
+        most = self.counted_to()
+        waiting = tuple(Waiting(priority, min(most, len(of)), min(of)) for priority, of in by_priority.items())
         return replace(self.sources[number], waiting=waiting)
 
     def board(self, admission: fairness.Admission) -> frozenset[int]:

@@ -89,6 +89,14 @@ def test_a_run_that_waits_for_its_content_is_not_dispatched_before_that_is_settl
     fly(flight, until="eval")
     settings.OPEN_FLIGHTS = 5
     assert dispatch.tick() == 0
+    deliver(source, c="something else")
+    assert dispatch.tick() == 1
+    assert set(
+        IngestRun.objects.filter(status="running").values_list("handoff__reference__external_id", flat=True)
+    ) == {
+        "a",
+        "c",
+    }
     flight.refresh_from_db()
     fly(flight)
     assert dispatch.tick() == 1

@@ -105,8 +105,9 @@ def test_high_priority_goes_first(source, settings):
 
 @pytest.mark.django_db(transaction=True)
 def test_two_dispatchers_at_once_open_no_more_flights_than_there_is_room_for(source, settings, elsewhere, at):
-    settings.OPEN_FLIGHTS, settings.FLIGHT_RUNS = 1, 1
-    deliver(source, a="one", b="two")
+    settings.OPEN_FLIGHTS = 1
+    deliver(source, a="one")
+    deliver(make_source(), b="two")
     opened = []
 
     def another_dispatches():

@@ -40,7 +40,7 @@ def on_duty():
 
 
 @pytest.fixture
-def run(on_duty):
+def run(on_duty):  # noqa: ARG001  it is held meanwhile
     """One that may go, first in its line."""
     return make_run("pending", next_attempt_at=timezone.now() - timedelta(seconds=5))
 
@@ -55,7 +55,8 @@ def test_a_run_of_a_paused_source_says_who_paused_it_and_why(run):
     assert "the disk is swapped" in says(run, "source_paused")
 
 
-def test_a_run_that_waits_for_its_next_attempt_names_the_time(on_duty):
+@pytest.mark.usefixtures("on_duty")
+def test_a_run_that_waits_for_its_next_attempt_names_the_time():
     at = timezone.now() + timedelta(hours=1)
     run = make_run("retry_wait", next_attempt_at=at, failure="timeout", reason="time_limit", attempts=2)
     assert causes(run) == ["retry_time"]
@@ -76,9 +77,10 @@ def test_a_run_whose_claimant_has_ended_is_freed_by_the_next_round(run):
 
 
 def test_a_run_counts_who_of_its_source_goes_before_it(run):
-    make_run("retry_wait", source=run.source, next_attempt_at=timezone.now() - timedelta(minutes=1))
-    make_run("pending", source=run.source, priority=0)
-    make_run("pending", source=run.source, priority=2)
+    earlier, later = run.next_attempt_at - timedelta(minutes=1), run.next_attempt_at + timedelta(seconds=1)
+    make_run("retry_wait", source=run.source, next_attempt_at=earlier)
+    make_run("pending", source=run.source, priority=0, next_attempt_at=later)
+    make_run("pending", source=run.source, priority=2, next_attempt_at=earlier)
     make_handoff("pending", source=run.source, priority=0)
     make_handoff("pending", source=run.source)
     make_run("pending")  # another source's

@@ -98,6 +98,22 @@ def test_a_cancel_that_meets_a_boarding_waits_for_it_and_calls_the_run_off(sourc
     assert audit() == []
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_is_put_on_a_flight_while_it_is_cancelled_is_called_off(source, elsewhere, at):
+    fly(one_flight(source, "one"), until="embed")
+    paused(source)
+    fly(Flight.objects.get())
+    resume(Source.objects.all(), by="ann")
+    cancelled = []
+    at("dispatch.before_commit", lambda: cancelled.append(elsewhere(cancel, every(), by="ann")))
+    dispatch.tick()
+    [run] = every()
+    assert cancelled[0].result(timeout=10).done == {"before_its_next_stage": [run.pk]}
+    fly(open_flights()[0])
+    assert runs(source) == [("cancelled", "cancelled")]
+    assert audit() == []
+
+
 def test_a_handoff_is_cancelled_with_its_run(source):
     flight = one_flight(source, "one")
     settled = make_handoff("ingested", source=source)
@@ -208,7 +224,7 @@ def test_a_flight_of_a_paused_source_stops_before_its_next_stage_and_goes_on_fro
 
 def test_who_is_called_off_in_a_paused_flight_ends_and_the_others_wait(source):
     fly(one_flight(source, "one", "two"), until="embed")
-    off, waits = IngestRun.objects.order_by("pk")
+    off = IngestRun.objects.earliest("pk")
     cancel(IngestRun.objects.filter(pk=off.pk), by="ann")
     paused(source)
     fly(Flight.objects.get())

@@ -4,15 +4,16 @@ import pytest
 from django.db.models import Q
 
 from handoffs.models import Handoff, Reference
-from ingestion import recovery, tracebacks
+from ingestion import dispatch, recovery, tracebacks
 from ingestion.adapters.embeddings.hashing import Hashing
 from ingestion.auditing import audit
+from ingestion.flights import advance
 from ingestion.models import IngestRun, Quarantine, RetryRule
 from ingestion.quarantine import Cause, discard, groups
 from ingestion.releasing import release
 from ledger.models import Event
 from tests.builders import make_source
-from tests.flying import deliver, deliver_all, remove, runs, standing, work_off
+from tests.flying import deliver, deliver_all, open_flights, remove, runs, standing, work_off
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("models")]
 
@@ -147,7 +148,7 @@ def test_the_others_stay_when_the_probe_comes_back(source):
     assert audit() == []
 
 
-def test_who_asks_again_while_a_probe_is_on_its_way_sends_no_second_one(source, models):
+def test_who_asks_again_while_a_probe_is_on_its_way_sends_no_second_one(source):
     probe, *others = quarantined(source, "1 BUG", "2 BUG", "3 BUG")
     release(rows(probe, others[0]), by="ann")
     told = release(rows(), by="bob")
@@ -239,6 +240,23 @@ def test_a_newer_payload_that_comes_in_while_a_run_is_released_takes_over(source
     assert set(Handoff.objects.values_list("status", flat=True)) == {"superseded", "pending"}
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_content_that_is_being_claimed_while_its_run_is_released_is_claimed_once(source, models, elsewhere, at):
+    [run] = quarantined(source, "the same BUG")
+    cure(models)
+    deliver(source, copy="the same BUG")
+    dispatch.tick()
+    [flight] = open_flights()
+    claiming = []
+    at("release.before_commit", lambda: claiming.append(elsewhere(advance, flight.pk, "fetch", worker="w")))
+    assert release(rows(run), by="ann").done == {"released": [run]}
+    claiming[0].result(timeout=10)
+    assert runs(source) == [("pending", "released"), ("pending", "content_claimed")]
+    work_off()
+    work_off()
+    assert statuses() == ["completed", "duplicate_skipped"]
+
+
 def test_a_run_that_is_given_up_keeps_the_words(source):
     found = quarantined(source, "1 BUG", "2 BUG")
     release(rows(), by="ann")
@@ -268,7 +286,8 @@ def test_poison_flies_alone_when_it_is_released(source):
     assert (found.alone, found.crashes) == (True, 3)
 
 
-def test_statements_do_not_grow_with_the_number_of_runs(source, statement_count):
+@pytest.mark.usefixtures("source")
+def test_statements_do_not_grow_with_the_number_of_runs(statement_count):
     counts = []
     for size in (2, 30):
         ids = quarantined(make_source(), *(f"{size} BUG {n}" for n in range(size)))

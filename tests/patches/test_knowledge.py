@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from handoffs.models import Reflection
 from ingestion import dispatch
 from ingestion.flights import advance
-from patches.models import ApplyTransaction, Assertion, Fact
+from ingestion.recovery import sweep
+from patches.models import ApplyTransaction, Assertion, Fact, UncarriedBatch
 from patches.timeline import Held, timeline
 from tests.builders import make_source
 from tests.flying import deliver, fly, open_flights, remove, work_off
@@ -108,21 +109,23 @@ def test_a_successor_closes_the_one_before_and_going_back_opens_it_again():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_flights_that_tell_of_one_slot_apply_one_after_the_other(elsewhere, at, settings):
-    settings.OPEN_FLIGHTS, settings.FLIGHT_RUNS = 2, 1
-    deliver(make_source(), a="led_by: Acme > Ann [2011..]", b="led_by: Acme > Bob [2016..]")
+def test_what_is_withdrawn_while_a_flight_applies_no_longer_bounds_what_it_tells(elsewhere, at):
+    source = make_source()
+    deliver(source, b="led_by: Acme > Bob [2016..]")
+    work_off()
+    remove(source, "b")
+    UncarriedBatch.objects.update(since="2026-01-01T00:00Z")  # longer ago than the sweep waits for a new carrier
+    deliver(source, a="led_by: Acme > Ann [2011..]")
     dispatch.tick()
-    first, second = open_flights()
-    for flight in (first, second):
-        fly(flight, until="apply")
-    applying = []
-    # returns once it waits for the first
-    at("apply.before_commit", lambda: applying.append(elsewhere(advance, second.pk, "apply", worker="second")))
+    [flight] = open_flights()
+    fly(flight, until="apply")
+    sweeping = []
+    at("apply.before_commit", lambda: sweeping.append(elsewhere(sweep)))  # returns once it waits for our apply
 
-    advance(first.pk, "apply", worker="first")
+    advance(flight.pk, "apply", worker="w")
 
-    applying[0].result(timeout=20)
-    assert open_of("acme", "led_by") == [("Ann", 2011, 2016), ("Bob", 2016, None)]
+    sweeping[0].result(timeout=20)
+    assert open_of("acme", "led_by") == [("Ann", 2011, None)]
 
 
 def test_the_last_word_on_a_single_valued_slot_can_be_withdrawn():

@@ -1,7 +1,7 @@
 """What holds of the ledger and the knowledge at any moment, between any two transactions."""
 
-from ingestion.lifecycles import ACTIVE, FLIGHT, RUN
 from handoffs.lifecycles import HANDOFF, RUNNING, WAITING
+from ingestion.lifecycles import ACTIVE, FLIGHT, RUN
 from ledger import statements
 from ledger.lifecycle import Lifecycle
 from patches.lifecycles import BATCH
@@ -27,8 +27,8 @@ SENTENCES = {
         WHERE (r.status IN ('pending', 'retry_wait') AND r.next_attempt_at IS NULL)
            OR (r.status = 'running' AND (f.status IS DISTINCT FROM 'open' OR f.lease_until IS NULL))""",
     "a handoff that is under way has exactly one active run": """
-        SELECT h.id::text FROM handoffs_handoff h WHERE h.status = ANY(%(under_way)s)
-          AND 1 <> (SELECT count(*) FROM ingestion_ingestrun r WHERE r.handoff_id = h.id AND r.status = ANY(%(active)s))""",
+        SELECT h.id::text FROM handoffs_handoff h WHERE h.status = ANY(%(under_way)s) AND 1 <> (
+          SELECT count(*) FROM ingestion_ingestrun r WHERE r.handoff_id = h.id AND r.status = ANY(%(active)s))""",
     "an active run has a handoff that is not over": """
         SELECT r.id::text FROM ingestion_ingestrun r JOIN handoffs_handoff h ON h.id = r.handoff_id
         WHERE r.status = ANY(%(active)s) AND NOT (h.status = ANY(%(waiting)s) OR h.status = ANY(%(under_way)s))""",
@@ -64,14 +64,21 @@ ALL = " UNION ALL ".join(f"SELECT '{sentence}', * FROM ({query}) q" for sentence
 SETS = {"waiting": sorted(WAITING), "under_way": sorted(RUNNING), "active": sorted(ACTIVE)}
 
 
+STATUSES = " UNION ALL ".join(f"SELECT '{name}', id, status FROM {row[1]}" for name, row in BORN.items())  # noqa: S608
+EVENTS = """
+SELECT id, lifecycle, row_id, was, became FROM ledger_event
+WHERE id > %(last)s AND lifecycle = ANY(%(known)s) ORDER BY id
+"""
+NEWEST = "SELECT coalesce((SELECT max(seq) FROM patches_applytransaction), 0)"
+SLOTS = "SELECT slot FROM patches_assertion UNION SELECT slot FROM patches_fact"
+
+
 class Watch:
-    """Remembers what it saw last, and looks at what came since."""
+    """Begins with an empty ledger; remembers what it saw last, and looks at what came since."""
 
     def __init__(self) -> None:
-        [(self.event, self.seq)] = statements.rows(
-            "SELECT coalesce((SELECT max(id) FROM ledger_event), 0), coalesce((SELECT max(seq) FROM patches_applytransaction), 0)"
-        )
-        self.status = self._statuses()
+        self.event = self.seq = 0
+        self.status: dict[tuple[str, int], str] = {}
         self.fences: dict[int, int] = {}
 
     def look(self) -> None:
@@ -83,34 +90,25 @@ class Watch:
 
     def _history(self) -> None:
         """Each row's events are a path in its lifecycle, from the status in which it is born to the one that it has."""
-        events = "SELECT id, lifecycle, row_id, was, became FROM ledger_event WHERE id > %s AND lifecycle = ANY(%s) ORDER BY id"
-        for self.event, lifecycle, row, was, became in statements.rows(events, [self.event, sorted(BORN)]):
+        for event, lifecycle, row, was, became in statements.rows(EVENTS, {"last": self.event, "known": [*BORN]}):
             table, _, born = BORN[lifecycle]
             assert self.status.get((lifecycle, row), born) == was, f"{lifecycle} {row} was not {was}"
             assert became in table.steps[was], f"{lifecycle} {row}: {was} → {became}"
             self.status[lifecycle, row] = became
-        for (lifecycle, row), status in self._statuses().items():
+            self.event = event
+        for lifecycle, row, status in statements.rows(STATUSES):
             told = self.status.setdefault((lifecycle, row), BORN[lifecycle][2])
             assert status == told, f"{lifecycle} {row} is {status}, its events say {told}"
 
-    def _statuses(self) -> dict[tuple[str, int], str]:
-        rows = " UNION ALL ".join(f"SELECT '{name}', id, status FROM {table}" for name, (_, table, _) in BORN.items())  # noqa: S608
-        return {(lifecycle, row): status for lifecycle, row, status in statements.rows(rows)}
-
     def _fences(self) -> None:
-        for flight, fence in statements.rows("SELECT id, fence FROM ingestion_flight WHERE status = 'open'"):
+        for flight, fence in statements.rows("SELECT id, fence FROM ingestion_flight"):
             assert fence >= self.fences.get(flight, 0), f"the fence of flight {flight} fell"
             self.fences[flight] = fence
 
     def _facts(self) -> None:
-        """The open facts are the timelines of the live assertions, looked at when something was applied."""
-        [(seq,)] = statements.rows("SELECT coalesce(max(seq), 0) FROM patches_applytransaction")
-        if seq == self.seq:
-            return
-        self.seq = seq
-        slots = [
-            slot
-            for (slot,) in statements.rows("SELECT slot FROM patches_assertion UNION SELECT slot FROM patches_fact")
-        ]
-        for slot, state in _read(slots).items():
-            assert set(state.open) == set(timeline(state.live, single=state.single)), f"slot {slot}"
+        """The open facts are the timelines of the live assertions; looked at after each apply number."""
+        [(seq,)] = statements.rows(NEWEST)
+        if seq > self.seq:
+            self.seq = seq
+            for slot, state in _read([slot for (slot,) in statements.rows(SLOTS)]).items():
+                assert set(state.open) == set(timeline(state.live, single=state.single)), f"slot {slot}"

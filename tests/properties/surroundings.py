@@ -1,4 +1,4 @@
-"""What surrounds the ledger, in the test's hand: a source, the models, and a broker that delivers when it is told to."""
+"""What surrounds the ledger, in the test's hand: sources, models, and a broker that delivers when it is told to."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
@@ -79,13 +79,14 @@ class Surroundings:
         monkeypatch.setitem(connectors.CONNECTORS, "shelf", f"{__name__}.Shelf")
         monkeypatch.setitem(adapters.EMBEDDINGS, "ailing", f"{__name__}.Embeddings")
         monkeypatch.setitem(adapters.EXTRACTORS, "ailing", f"{__name__}.Extractor")
-        monkeypatch.setattr(Extractor, "recipe", "ailing-1")
-        self.forget()
+        self.begin_anew()
 
     def begin_anew(self) -> None:
         self.posted, self.delivered, self.frozen = [], [], []
         Ailing.ails.clear()
         Shelf.shelves.clear()
+        Extractor.recipe = "ailing-1"
+        self.forget()
 
     def upgrade(self) -> None:
         """From now on everything is done by a newer recipe."""

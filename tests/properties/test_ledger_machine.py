@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar
 
 import pytest
 from django.db.models import F, Model, QuerySet
+from django.test import override_settings
 from hypothesis import HealthCheck
 from hypothesis import settings as profile
 from hypothesis import strategies as st
@@ -27,7 +28,7 @@ from hypothesis.stateful import (
 from handoffs.models import Handoff, Reference, Reflection, Source
 from ingestion import dispatch, operating, recovery, releasing
 from ingestion.heartbeat import BEAT
-from ingestion.models import Flight, IngestRun
+from ingestion.models import IngestRun
 from ingestion.sync import sync
 from ledger import statements
 from patches.export import export
@@ -45,12 +46,12 @@ NAMES = ("a.md", "b.md", "c.md")
 ROUNDS = 40
 # Contents by what they are: what they say collides. The twin differs from `first` in its bytes alone.
 CONTENTS = {
-    "first": "# First {n}\n\nled_by: Acme > Ann [2011..2014]\nmember_of: Ann > Acme [2011..]\n",
-    "second": "# Second {n}\n\nled_by: Acme > Bob [2013..]\nworks_for: Bob > Acme [2013..]\n",
-    "third": "---\ndate: 2012-05\n---\n# Third {n}\n\nled_by: Acme > Ann [2012..2016]\nmember_of: Ann > Acme\n",
-    "twin": "# First {n}\r\n\r\nled_by: Acme > Ann [2011..2014]\r\nmember_of: Ann > Acme [2011..]\r\n",
-    "refused": "# Refused {n}\n\n" + "led_by!: Acme > Eve\n" * 4,
-    "unreadable": "{blank}",
+    "first": "# First\n\nled_by: Acme > Ann [2011..2014]\nmember_of: Ann > Acme [2011..]\n",
+    "second": "# Second\n\nled_by: Acme > Bob [2013..]\nworks_for: Bob > Acme [2013..]\n",
+    "third": "---\ndate: 2012-05\n---\n# Third\n\nled_by: Acme > Ann [2012..2016]\nmember_of: Ann > Acme\n",
+    "twin": "# First\r\n\r\nled_by: Acme > Ann [2011..2014]\r\nmember_of: Ann > Acme [2011..]\r\n",
+    "refused": "# Refused\n\n" + "led_by!: Acme > Eve\n" * 4,
+    "unreadable": " ",
 }
 WORDS = ("First", "Second", "Third")
 GONE, TOUCHED = "gone", "touched"
@@ -66,7 +67,6 @@ EXPIRE = "UPDATE ingestion_flight SET lease_until = now() - interval '1 s' WHERE
 CLEAN = "TRUNCATE handoffs_reflection, handoffs_payload, ingestion_memo, ledger_event RESTART IDENTITY CASCADE"
 
 which = st.integers(0, 3)
-serial = count(1)
 
 
 def pick(from_: Sequence[T], n: int) -> T:
@@ -153,18 +153,21 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.around.begin_anew()
-        if Flight.objects.filter(status="open").exists() or Handoff.objects.filter(status="pending").exists():
-            statements.run(CLEAN)  # an example that failed left work behind
-        self.n = next(serial)
-        self.store = Store(f"disturbed-{self.n}")
+        statements.run(CLEAN)
+        self.store = Store("disturbed")
         self.version = count(1)
         self.holds: dict[tuple[str, str], str] = {}  # what lies on the shelves, by name
         self.watch = Watch()
 
     # What comes in
 
-    @initialize(first=st.lists(st.sampled_from([*CONTENTS]), min_size=3, max_size=3))
-    def begin(self, first: list[str]) -> None:
+    @initialize(
+        first=st.lists(st.sampled_from([*CONTENTS]), min_size=3, max_size=3),
+        ails=st.dictionaries(st.sampled_from(WORDS), st.sampled_from(["away", "bug"]), max_size=2),
+    )
+    def begin(self, first: list[str], ails: dict[str, str]) -> None:
+        for word, how in ails.items():
+            self.ail(word, how)
         self.change(SHELVES[0], dict(zip(NAMES, first, strict=True)))
         self.change(SHELVES[1], {NAMES[0]: first[0]})
 
@@ -182,7 +185,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.holds.pop((shelf, name), None)
             elif what != TOUCHED or name in items:
                 kind = self.holds[shelf, name] if what == TOUCHED else what
-                items[name] = (f"v{next(self.version)}", CONTENTS[kind].format(n=self.n, blank=" " * self.n).encode())
+                items[name] = (f"v{next(self.version)}", CONTENTS[kind].encode())
                 self.holds[shelf, name] = kind
         sync(self.store.sources().get(name=shelf), accept_deletions=True)
         dispatch.tick()
@@ -242,7 +245,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(word=st.sampled_from(WORDS), how=st.sampled_from(["away", "bug", "well"]))
     def ail(self, word: str, how: str) -> None:
-        Ailing.ails[f"{word} {self.n}"] = how
+        Ailing.ails[word] = how
 
     # What operators do
 
@@ -276,6 +279,7 @@ class LedgerMachine(RuleBasedStateMachine):
         operating.reprocess(self.store.references(), by="ann")
         self.settle_down()
 
+    @override_settings(FLIGHT_RUNS=50)
     def settle_down(self) -> None:
         for _ in range(ROUNDS):
             while self.around.posted:
@@ -303,11 +307,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 carried[where] = reference.applied_payload_id
             else:
                 assert kind in (None, *OUTCOMES), f"{where} says nothing"
-        fresh = Store(f"undisturbed-{self.n}")
-        data = {
-            hashlib.sha256(text).hexdigest(): text
-            for text in (c.format(n=self.n, blank=" " * self.n).encode() for c in CONTENTS.values())
-        }
+        fresh = Store("undisturbed")
+        data = {hashlib.sha256(text).hexdigest(): text for text in (c.encode() for c in CONTENTS.values())}
         for (shelf, name), payload in carried.items():
             fresh.shelf(shelf)[name] = ("v1", data[payload])
         fresh.sync()
@@ -323,6 +324,7 @@ def test_whatever_happens_on_the_way_the_knowledge_is_that_of_an_undisturbed_sto
     settings.STORAGES = {**settings.STORAGES, "payloads": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
     settings.FLIGHT_RUNS, settings.OPEN_FLIGHTS = 2, 3
     around = Surroundings(monkeypatch)
+    statements.run("SET synchronous_commit = off")
     monkeypatch.setattr(LedgerMachine, "around", around, raising=False)
     try:
         long = profile.get_current_profile_name() == "long"
