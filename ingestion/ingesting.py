@@ -21,11 +21,16 @@ STANDING = """
 SELECT status, stage, reason, count(*) FROM ingestion_ingestrun
 WHERE source_id = %(source)s AND (id > %(after)s OR id = ANY(%(already)s)) GROUP BY 1, 2, 3
 """
+# What will still move without a person: of a paused source only what is in the air, and nothing that waits for a review.
 OPEN = """
-SELECT (SELECT count(*) FROM handoffs_handoff
-        WHERE source_id = %(source)s AND status IN ('pending', 'queued', 'ingesting')),
+SELECT (SELECT count(*) FROM handoffs_handoff h
+        WHERE h.source_id = s.id AND h.status IN ('pending', 'queued', 'ingesting')
+          AND (NOT s.paused OR EXISTS (SELECT FROM ingestion_ingestrun r
+                                       WHERE r.handoff_id = h.id AND r.status = 'running'))
+          AND NOT EXISTS (SELECT FROM ingestion_ingestrun r WHERE r.handoff_id = h.id AND r.status = 'in_review')),
        (SELECT count(*) FROM patches_uncarriedbatch u JOIN patches_patchbatch b ON b.id = u.batch_id
-        WHERE b.source_id = %(source)s)
+        WHERE b.source_id = s.id AND NOT s.paused)
+FROM handoffs_source s WHERE s.id = %(source)s
 """
 MODEL_CALLS = """
 SELECT coalesce(sum((o.data ->> 'new')::int), 0)

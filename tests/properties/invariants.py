@@ -2,6 +2,7 @@
 
 from handoffs.lifecycles import HANDOFF, RUNNING, WAITING
 from ingestion.lifecycles import ACTIVE, FLIGHT, RUN
+from ingestion.stages import ORDER
 from ledger import statements
 from ledger.lifecycle import Lifecycle
 from patches.lifecycles import BATCH
@@ -32,6 +33,10 @@ SENTENCES = {
     "an active run has a handoff that is not over": """
         SELECT r.id::text FROM ingestion_ingestrun r JOIN handoffs_handoff h ON h.id = r.handoff_id
         WHERE r.status = ANY(%(active)s) AND NOT (h.status = ANY(%(waiting)s) OR h.status = ANY(%(under_way)s))""",
+    "a flight stands before no later stage than its runs": """
+        SELECT f.id::text FROM ingestion_flight f JOIN ingestion_ingestrun r ON r.flight_id = f.id
+        WHERE f.status = 'open' AND r.status = 'running'
+          AND array_position(%(order)s, f.stage::text) > array_position(%(order)s, r.stage::text)""",
     "an open flight has runs aboard": """
         SELECT f.id::text FROM ingestion_flight f WHERE f.status = 'open' AND f.worker = ''
           AND NOT EXISTS (SELECT FROM ingestion_ingestrun r WHERE r.flight_id = f.id AND r.status = 'running')""",
@@ -61,7 +66,7 @@ SENTENCES = {
           AND NOT EXISTS (SELECT FROM patches_uncarriedbatch u WHERE u.batch_id = b.id)""",
 }
 ALL = " UNION ALL ".join(f"SELECT '{sentence}', * FROM ({query}) q" for sentence, query in SENTENCES.items())  # noqa: S608
-SETS = {"waiting": sorted(WAITING), "under_way": sorted(RUNNING), "active": sorted(ACTIVE)}
+SETS = {"waiting": sorted(WAITING), "under_way": sorted(RUNNING), "active": sorted(ACTIVE), "order": [*ORDER]}
 
 
 STATUSES = " UNION ALL ".join(f"SELECT '{name}', id, status FROM {row[1]}" for name, row in BORN.items())  # noqa: S608

@@ -106,12 +106,13 @@ class Surroundings:
         if advance(flight, stage, worker="frozen" if freeze else "w") and stage != ORDER[-1]:
             self.posted.append((flight, ORDER[ORDER.index(stage) + 1]))
 
-    def thaw(self, frozen: tuple[Any, ...]) -> None:
-        """The worker that was silent goes on as if nothing had been."""
-        self.frozen.remove(frozen)
-        boarding = frozen[0]
-        if self.settle(*frozen) and boarding.stage != ORDER[-1]:
+    def thaw(self, frozen: tuple[Any, ...]) -> bool:
+        """The worker that was silent goes on as if nothing had been; whether it was let."""
+        self.freezing = False
+        boarding, goes_on = frozen[0], self.settle(*frozen)
+        if goes_on and boarding.stage != ORDER[-1]:
             self.posted.append((boarding.flight_id, boarding.next))
+        return goes_on
 
     def _settle(self, *work: Any) -> bool:
         if not self.freezing:

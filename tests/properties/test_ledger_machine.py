@@ -28,7 +28,8 @@ from hypothesis.stateful import (
 from handoffs.models import Handoff, Reference, Reflection, Source
 from ingestion import dispatch, operating, recovery, releasing
 from ingestion.heartbeat import BEAT
-from ingestion.models import IngestRun
+from ingestion.models import Flight, IngestRun, RetryRule
+from ingestion.stages import ORDER
 from ingestion.sync import sync
 from ledger import statements
 from patches.export import export
@@ -54,6 +55,7 @@ CONTENTS = {
     "unreadable": " ",
 }
 WORDS = ("First", "Second", "Third")
+ATTEMPTS = {"transient": 2, "unexpected": 1, "crash": 2}  # few, so that quarantine is soon reached
 GONE, TOUCHED = "gone", "touched"
 OUTCOMES = {"refused": {"rejected"}, "unreadable": {"failed"}}
 APPLIED = {"ingested", "skipped"}
@@ -64,7 +66,10 @@ UPDATE patches_uncarriedbatch SET since = since - interval '2 h';
 UPDATE ingestion_turn SET not_before = not_before - interval '2 h', next_slot = next_slot - interval '2 h'
 """
 EXPIRE = "UPDATE ingestion_flight SET lease_until = now() - interval '1 s' WHERE status = 'open'"
-CLEAN = "TRUNCATE handoffs_reflection, handoffs_payload, ingestion_memo, ledger_event RESTART IDENTITY CASCADE"
+CLEAN = """
+TRUNCATE handoffs_reflection, handoffs_payload, ingestion_memo, ingestion_retryrule, ledger_event
+RESTART IDENTITY CASCADE
+"""
 
 which = st.integers(0, 3)
 
@@ -154,6 +159,7 @@ class LedgerMachine(RuleBasedStateMachine):
         super().__init__()
         self.around.begin_anew()
         statements.run(CLEAN)
+        RetryRule.objects.bulk_create(RetryRule(failure=kind, attempts=n) for kind, n in ATTEMPTS.items())
         self.store = Store("disturbed")
         self.version = count(1)
         self.holds: dict[tuple[str, str], str] = {}  # what lies on the shelves, by name
@@ -212,9 +218,14 @@ class LedgerMachine(RuleBasedStateMachine):
         self.around.posted.remove(pick(self.around.posted, n))
 
     @precondition(lambda self: self.around.delivered)
-    @rule(n=which)
-    def deliver_again(self, n: int) -> None:
-        self.around.deliver(pick(self.around.delivered, n))
+    @rule(n=which, stage=st.sampled_from([None, *ORDER]))
+    def deliver_again(self, n: int, stage: str | None) -> None:
+        """A message comes twice, or names a stage out of turn: it is heeded if the flight waits for just that."""
+        flight_id, told = pick(self.around.delivered, n)
+        flight = Flight.objects.get(pk=flight_id)
+        waits = (flight.status, flight.worker, flight.stage) == ("open", "", stage or told)
+        self.around.deliver((flight_id, stage or told))
+        assert waits or Flight.objects.get(pk=flight_id).fence == flight.fence
 
     @precondition(lambda self: self.around.posted)
     @rule(n=which)
@@ -227,8 +238,10 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(n=which, then=st.sampled_from(["thaw", "beat", "die"]))
     def go_on(self, n: int, then: str) -> None:
         frozen = pick(self.around.frozen, n)
-        if then == "thaw":
-            self.around.thaw(frozen)
+        if then == "thaw":  # and perhaps again: it did not hear that it was done
+            hold = frozen[0]
+            holds = Flight.objects.filter(pk=hold.flight_id, status="open", fence=hold.fence).exists()
+            assert self.around.thaw(frozen) <= holds
         elif then == "beat":
             statements.run(BEAT, {"flight": frozen[0].flight_id, "fence": frozen[0].fence, "lease": 60})
         else:
@@ -269,8 +282,8 @@ class LedgerMachine(RuleBasedStateMachine):
         """The harm stops, and operators take care of what waits for them."""
         Ailing.ails.clear()
         operating.resume(self.store.sources(), by="ann")
-        while self.around.frozen:
-            self.around.thaw(self.around.frozen[0])
+        for frozen in self.around.frozen:
+            self.around.thaw(frozen)
         self.store.sync()
         self.settle_down()
         ended = self.store.handoffs().filter(payload=F("reference__seen_payload"))
