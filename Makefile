@@ -43,7 +43,8 @@ bench: dev-packages ## measure, side by side with the peers
 mutants: dev-packages ## take each guard away and see a test die
 	@$(PY) tests/mutants.py $(ARGS)
 
-chaos: dev-packages ## minutes of random harm to a running product (ARGS="--minutes 10 --seed 7")
+chaos: dev-packages ## every crash point, then minutes of random harm (ARGS="--minutes 10 --seed 7")
+	@$(PY) -m pytest tests/chaos --long -q
 	@$(PY) -m tests.chaos $(ARGS)
 
 docs: dev-packages ## write the generated tables of docs/reference again

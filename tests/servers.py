@@ -8,6 +8,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
+
 for variable in [name for name in os.environ if name.startswith("SLUICEGATE_")]:
     del os.environ[variable]
 for variable in ("DATABASE_URL", "REDIS_URL", "DATABASE_URL_FILE", "REDIS_URL_FILE"):
@@ -15,6 +17,10 @@ for variable in ("DATABASE_URL", "REDIS_URL", "DATABASE_URL_FILE", "REDIS_URL_FI
 STATE_DIR = Path(tempfile.mkdtemp(prefix="sluicegate-tests-"))
 os.environ["SLUICEGATE_STATE_DIR"] = str(STATE_DIR)
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="every crash point and every stage, not a sample of them")
 
 
 def pytest_configure() -> None:

@@ -57,7 +57,9 @@ def assert_unharmed(rig: Rig, reflection: str, undisturbed: str) -> None:
     assert twice == []
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    "stage", [pytest.param(name, marks=() if name in ("fetch", "apply") else pytest.mark.long) for name in STAGES]
+)
 def test_broker_that_forgets_everything_at_a_stage_costs_a_delay(rig, folder, undisturbed, stage):
     reflection = f"flush-{stage}"
     rig.order(f"{stage}.boarded", "stop")
