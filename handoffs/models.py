@@ -162,9 +162,7 @@ class Handoff(models.Model):
             ),
         ]
         indexes = [
-            Index(
-                F("source"), F("priority"), F("since"), F("id"), condition=Q(status="pending"), name="handoff_ready"
-            ),
+            Index(F("source"), F("priority"), F("since"), F("id"), condition=Q(status="pending"), name="handoff_ready"),
             Index(fields=["status", "reason"], name="handoff_by_outcome"),
             Index(fields=["payload"], name="handoff_by_payload"),
         ]

@@ -21,7 +21,7 @@ STANDING = """
 SELECT status, stage, reason, count(*) FROM ingestion_ingestrun
 WHERE source_id = %(source)s AND (id > %(after)s OR id = ANY(%(already)s)) GROUP BY 1, 2, 3
 """
-# What will still move without a person: of a paused source only what is in the air, and nothing that waits for a review.
+# What will still move without a person: of a paused source only what is in the air, and nothing that is in review.
 OPEN = """
 SELECT (SELECT count(*) FROM handoffs_handoff h
         WHERE h.source_id = s.id AND h.status IN ('pending', 'queued', 'ingesting')
