@@ -14,6 +14,8 @@ log = structlog.get_logger(__name__)
 
 LOW_WATER = 0.8
 POLL_S = 0.2
+# Counting tens of thousands takes milliseconds: so many may be taken in on one answer.
+AT_ONCE = 2000
 # So long the backlog may stand still: as long as a few flights take that are slow.
 STALL_S = 300.0
 
@@ -31,17 +33,22 @@ def high() -> bool:
     return _waiting() >= int(settings.BACKLOG)
 
 
-def await_room(meanwhile: Callable[[], None], *, stall_s: float = STALL_S) -> None:
-    """Return at once below the high-water mark; above it, once the backlog is down at four fifths of it.
+def await_room(meanwhile: Callable[[], None], *, stall_s: float = STALL_S) -> int:
+    """Return how many handoffs may be made before one asks again.
 
-    `meanwhile` is called again and again, so that a caller that dispatches itself can. Raises Transient when the
-    backlog did not get smaller for `stall_s`: no dispatcher or no worker is at work, or this caller keeps the only one
-    busy. Needs to be called outside a transaction.
+    Below the high-water mark at once; above it, once the backlog is down at four fifths of it. `meanwhile` is called
+    again and again, so that a caller that dispatches itself can. Raises Transient when the backlog did not get smaller
+    for `stall_s`: no dispatcher or no worker is at work, or this caller keeps the only one busy. Needs to be called
+    outside a transaction.
     """
-    least = _waiting()
-    if least < settings.BACKLOG:
-        return
-    log.info("backlog: waiting for room", waiting=least)
+    waiting = _waiting()
+    if waiting >= settings.BACKLOG:
+        log.info("backlog: waiting for room", waiting=waiting)
+        waiting = _wait(waiting, meanwhile, stall_s)
+    return max(1, min(AT_ONCE, settings.BACKLOG - waiting))
+
+
+def _wait(least: int, meanwhile: Callable[[], None], stall_s: float) -> int:
     since = time.monotonic()
     while (waiting := _waiting()) > LOW_WATER * settings.BACKLOG:
         if waiting < least:
@@ -50,6 +57,7 @@ def await_room(meanwhile: Callable[[], None], *, stall_s: float = STALL_S) -> No
             raise Transient(Reason.BACKLOG, f"{waiting} handoffs wait and none was taken for {stall_s:.0f} s")
         meanwhile()
         time.sleep(POLL_S)
+    return waiting
 
 
 def _waiting() -> int:

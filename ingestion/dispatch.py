@@ -33,6 +33,8 @@ BY = "dispatch"
 DISPATCH_LOCK = 7_304_515
 # Flights that one transaction opens: the first of them is rung for when the last one is ready.
 AT_ONCE = 8
+# With more sources than flights to open, each is counted no further: whoever has so much fills a flight, or nearly.
+FEW = 8
 
 # Runs whose content's claimant is done wait for nobody any more. Goes from claimant to claimant along run_held_back,
 # however many wait for each. Until then they are not in run_ready, so that nobody reads them in vain.
@@ -43,12 +45,15 @@ WITH RECURSIVE claimant (id) AS (
   SELECT (SELECT min(r.waits_for_id) FROM ingestion_ingestrun r
           WHERE r.status IN ('pending', 'retry_wait') AND r.waits_for_id > claimant.id)
   FROM claimant WHERE claimant.id IS NOT NULL
+),
+done (id) AS MATERIALIZED (
+  SELECT id FROM claimant WHERE (SELECT c.status FROM ingestion_ingestrun c WHERE c.id = claimant.id)
+    NOT IN ('pending', 'running', 'retry_wait', 'in_review')
 )
 UPDATE ingestion_ingestrun SET waits_for_id = NULL WHERE id IN (
-  SELECT r.id FROM claimant JOIN ingestion_ingestrun c ON c.id = claimant.id
-    AND c.status NOT IN ('pending', 'running', 'retry_wait', 'in_review')
-  JOIN ingestion_ingestrun r ON r.waits_for_id = claimant.id AND r.status IN ('pending', 'retry_wait')
-  ORDER BY r.id LIMIT 1000 FOR UPDATE OF r SKIP LOCKED)
+  SELECT r.id FROM done CROSS JOIN LATERAL (
+    SELECT id FROM ingestion_ingestrun WHERE waits_for_id = done.id AND status IN ('pending', 'retry_wait')
+    LIMIT 1000 FOR UPDATE SKIP LOCKED) r)
 """
 FLYING = """
 SELECT s.id, s.kind, count(*) FROM ingestion_flight f JOIN handoffs_source s ON s.id = f.source_id
@@ -73,7 +78,9 @@ due (source) AS (
 busy (id) AS MATERIALIZED (
   SELECT source FROM fresh WHERE source IS NOT NULL UNION SELECT source FROM due WHERE source IS NOT NULL
 ),
-depth (most) AS MATERIALIZED (SELECT %(runs)s * greatest(1, %(room)s / greatest(1, count(*))) FROM busy)
+depth (most) AS MATERIALIZED (
+  SELECT CASE WHEN count(*) BETWEEN 1 AND %(room)s THEN %(runs)s * (%(room)s / count(*)) ELSE %(few)s END FROM busy
+)
 SELECT s.id, s.reflection_id, s.kind, s.weight, coalesce(t.finish, 0), s.paused, t.not_before, t.next_slot,
        p.priority, least(w.count, (SELECT most FROM depth)), w.oldest,
        (SELECT most FROM depth), coalesce((SELECT max(began) FROM ingestion_turn), 0)
@@ -115,7 +122,7 @@ classed AS (
 ),
 line AS (
   SELECT kind, id, class, row_number() OVER (PARTITION BY class, kind ORDER BY since, id) AS place FROM classed
-  ORDER BY class, place, kind LIMIT %(most)s
+  WHERE class <= %(worst)s ORDER BY class, place, kind LIMIT %(most)s
 ),
 runs AS (
   SELECT r.id, r.handoff_id, r.stage, r.deliveries, r.alone FROM ingestion_ingestrun r
@@ -242,7 +249,9 @@ def _look(now: datetime, dry: set[int]) -> Round | None:
     if room <= 0:
         return None
     statements.run(FREE)
-    rows = statements.rows(SNAPSHOT, {"runs": settings.FLIGHT_RUNS, "room": min(room, AT_ONCE)})
+    rows = statements.rows(
+        SNAPSHOT, {"runs": settings.FLIGHT_RUNS, "room": min(room, AT_ONCE), "few": min(settings.FLIGHT_RUNS, FEW)}
+    )
     sources = [
         _source(list(of), open_of) for source_id, of in groupby(rows, lambda row: row[0]) if source_id not in dry
     ]
@@ -277,6 +286,7 @@ def _fill(look: Round, admission: Admission, dry: set[int]) -> None:
         {
             "source": admission.source_id,
             "most": admission.runs,
+            "worst": admission.worst,
             "aging": fairness.AGING.total_seconds(),
             "first": ORDER[0],
         },

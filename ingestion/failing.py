@@ -8,6 +8,7 @@ from handoffs.lifecycles import HANDOFF
 from handoffs.models import Handoff
 from ingestion.backoff import delay
 from ingestion.boarding import Boarding
+from ingestion.dispatch import hold
 from ingestion.lifecycles import RUN
 from ingestion.models import IngestRun
 from ingestion.outcomes import Failed
@@ -32,6 +33,8 @@ def steps_of(failures: Sequence[Failed], boarding: Boarding) -> list[Step]:
     for failed in failures:
         groups[verdict(failed, rules)].append(failed)
     note([_cause(failed, boarding, rules) for failed in groups["quarantined"]])
+    if waits := [failed.failure.retry_after for failed in failures if isinstance(failed.failure, RateLimited)]:
+        hold(boarding.source_id, max(waits).total_seconds())  # the remote side speaks for all that we ask of it
     ended = [failed for to in ENDS for failed in groups[to]]
     steps = [_run_step(to, group, rules, by=boarding.worker) for to, group in sorted(groups.items()) if group]
     if ended:

@@ -68,11 +68,15 @@ class State:
 
 @dataclass(frozen=True)
 class Admission:
-    """One flight for the source, with no more than this aboard. It begins at `start`, a virtual time."""
+    """One flight for the source, with no more than this aboard, and nothing of a worse class than `worst`.
+
+    It begins at `start`, a virtual time.
+    """
 
     source_id: int
     runs: int
     size_bytes: int
+    worst: int
     start: float
 
     def finish(self, runs: int, weight: int) -> float:
@@ -155,7 +159,8 @@ def decide(state: State, now: datetime, *, most: int | None = None) -> list[Admi
         if _full(turn, flying[turn.source.kind]) or (room <= kept and _has_its_part(turn, virtual, state.flight_runs)):
             continue
         # What is of a worse class than the next source's work does not ride along.
-        seats = sum(turn.counts[: max(own, heap[0][0] if heap else CLASSES) + 1])
+        worst = max(own, heap[0][0] if heap else CLASSES)
+        seats = sum(turn.counts[: worst + 1])
         runs = min(
             narrowest(state.flight_runs, profile.flight_runs),
             seats,
@@ -163,7 +168,8 @@ def decide(state: State, now: datetime, *, most: int | None = None) -> list[Admi
             int(min(turn.tokens, seats)),
         )
         virtual = max(virtual, turn.finish)
-        admitted.append(Admission(source_id, runs, narrowest(state.flight_bytes, profile.flight_bytes), virtual))
+        size_bytes = narrowest(state.flight_bytes, profile.flight_bytes)
+        admitted.append(Admission(source_id, runs, size_bytes, worst, virtual))
         turn.take(runs, virtual)
         flying[turn.source.kind] += 1
         room -= 1

@@ -12,7 +12,7 @@ from ingestion.stages import ORDER
 from ingestion.sync import SyncReport, sync
 from ledger import statements
 
-POLL_S = 0.1
+POLL_S, POLL_MOST_S = 0.1, 0.5  # looked at less often while nothing moves: looking costs the workers time
 SWEEP_S = 1.0
 MODEL_STAGES = ("embed", "entity", "fact")
 
@@ -140,9 +140,11 @@ def ingest(
         meanwhile()
 
     synced = sync(source, accept_deletions=accept_deletions, progress=listed)
+    seen, pause_s = Standing(), POLL_S
     while True:
         duty.take()
-        seen = look(which)
+        before, seen = seen, look(which)
+        pause_s = POLL_S if seen != before else min(pause_s * 1.5, POLL_MOST_S)
         standing(seen)
         [(handoffs, uncarried)] = statements.rows(OPEN, which)
         if not handoffs and not uncarried:
@@ -150,7 +152,7 @@ def ingest(
         if not handoffs:
             duty.swept_at = 0.0
         meanwhile()
-        time.sleep(POLL_S)
+        time.sleep(pause_s)
     [(calls,)] = statements.rows(MODEL_CALLS, {**which, "stages": list(MODEL_STAGES)})
     return Report(synced, seen, calls, time.monotonic() - began)
 

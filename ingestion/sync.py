@@ -121,7 +121,7 @@ def _walk(
     source: Source, port: SourcePort, report: SyncReport, progress: Callable[[SyncReport], None]
 ) -> ScopeComplete | None:
     """Go through the listing page by page; return its end, or None if it broke off without one."""
-    ended = None
+    ended, room = None, 0
     listing = iter(port.list())
     for number, page in enumerate(iter(lambda: list(islice(listing, LISTED_AT_ONCE)), [])):
         items = [entry for entry in page if isinstance(entry, Listed)]
@@ -132,8 +132,10 @@ def _walk(
         changed = statements.rows(CHANGED, {"source": source.pk, "page": number})
         report.unchanged += len(items) - len(changed)
         for arrivals in _taken(port, (Listed(i, s, size, media) for i, s, size, media in changed), report):
-            backlog.await_room(lambda: progress(report))
+            if room <= 0:
+                room = backlog.await_room(lambda: progress(report))
             _take(source, arrivals, report)
+            room -= len(arrivals)
             progress(report)
     return ended
 

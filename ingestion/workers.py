@@ -10,6 +10,7 @@ from celery import current_task
 from django.db import connection
 
 from ingestion.flights import advance
+from ingestion.waking import wake
 from ledger import statements
 
 HOLDER = "SELECT worker FROM ingestion_flight WHERE id = %s AND status = 'open'"
@@ -21,6 +22,7 @@ def take_on(flight_id: int, stage: str) -> None:
     """Take the flight through the stage; end the chain when there is nothing left to do."""
     if not advance(flight_id, stage, worker=identity(os.getpid())):
         report_if_dead(flight_id)
+        wake()  # a flight that ended made room for the next
         current_task.request.chain = None  # raising Ignore would end it too, but show as started for ever
 
 

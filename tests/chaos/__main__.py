@@ -108,7 +108,7 @@ class Monkey:
 
     def double_messages(self) -> None:
         broker = self.rig.broker()
-        for message in broker.lrange("sluicegate:stages", 0, -1):
+        for message in broker.lrange("sluicegate:stages", 0, 20):
             broker.lpush("sluicegate:stages", message)
 
     def restart_database(self) -> None:

@@ -34,6 +34,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     with rigged(tmp_path_factory.mktemp("crash-points")) as rig:
         rig.start_worker()
         yield rig
+        audit = rig.manage("audit", "--deep")
+        assert audit.returncode == 0, audit.stdout
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         rig.start_dispatcher("dispatcher-1")
         rig.start_dispatcher("dispatcher-2")
         yield rig
+        audit = rig.manage("audit", "--deep")
+        assert audit.returncode == 0, audit.stdout
 
 
 @pytest.fixture(scope="module")
@@ -74,14 +76,13 @@ def test_broker_that_forgets_everything_at_a_stage_costs_a_delay(rig, folder, un
 
 def test_doubled_messages_do_the_work_once(rig, folder, undisturbed):
     ingest = under_way(rig, folder, "doubled")
-    broker = rig.broker()
-    for _ in range(200):
-        if ingest.poll() is not None:
-            break
-        for message in broker.lrange("sluicegate:stages", 0, -1):
+    broker, doubled = rig.broker(), set()
+    while ingest.poll() is None:
+        for message in set(broker.lrange("sluicegate:stages", 0, -1)) - doubled:
+            doubled.add(message)
             broker.lpush("sluicegate:stages", message)
-        time.sleep(0.02)  # between two looks, not for an effect
-    ingest.wait(120)
+        time.sleep(0.01)  # between two looks, not for an effect
+    assert doubled
     assert_unharmed(rig, "doubled", undisturbed)
 
 

@@ -45,7 +45,7 @@ def test_a_checkout_needs_no_variable(tmp_path: Path) -> None:
     assert environment.state_dir == tmp_path / "state"
     assert environment.allowed_hosts == ("localhost", "127.0.0.1", "[::1]")
     assert 1 <= environment.worker_concurrency <= 8
-    assert (environment.lease_s, environment.flight_runs) == (60, 64)
+    assert (environment.lease_s, environment.flight_runs) == (60, 128)
     assert (environment.flight_bytes, environment.size_limit_bytes) == (16 * 2**20, 64 * 2**20)
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from handoffs.models import Handoff, Source
 from ingestion import connectors, dispatch, fairness
-from ingestion.fairness import State, Waiter, Waiting
+from ingestion.fairness import State, Waiter, Waiting, class_of
 from ingestion.models import Flight, IngestRun, Turn
 from ingestion.profiles import Profile
 from ledger import statements
@@ -126,7 +126,8 @@ class Rules:
         """As much as could go of each source that has work, or will have."""
         open_flights, flight_runs, _ = self.limits
         busy = sum(1 for number, waiting in self.waiting.items() if waiting or number in self.later)
-        return flight_runs * max(1, min(dispatch.AT_ONCE, open_flights - self.flying) // max(1, busy))
+        room = min(dispatch.AT_ONCE, open_flights - self.flying)
+        return flight_runs * (room // busy) if 1 <= busy <= room else min(flight_runs, dispatch.FEW)
 
     def now(self, number: int) -> fairness.Source:
         by_priority = defaultdict(list)
@@ -138,7 +139,9 @@ class Rules:
 
     def board(self, admission: fairness.Admission) -> frozenset[int]:
         number, used, going = admission.source_id, 0, []
-        for one in fairness.line(self.can_go[number], self.moment)[: admission.runs]:
+        ordered = fairness.line(self.can_go[number], self.moment)
+        within = [one for one in ordered if class_of(one.priority, one.since, self.moment) <= admission.worst]
+        for one in within[: admission.runs]:
             size = handoff_of(one).size_bytes
             if not going or used + size <= admission.size_bytes:
                 going.append(one)
@@ -162,7 +165,7 @@ def handoff_of(one: Waiter) -> Handoff:
 @pytest.mark.parametrize("seed", range(40))
 def test_the_statements_admit_what_the_pure_rules_decide(seed, settings):
     chance = random.Random(seed)  # noqa: S311  a seed, not a secret
-    settings.OPEN_FLIGHTS, settings.FLIGHT_RUNS = chance.randint(1, 24), chance.choice([1, 2, 3, 8])
+    settings.OPEN_FLIGHTS, settings.FLIGHT_RUNS = chance.randint(1, 24), chance.choice([1, 2, 3, 8, 16])
     settings.FLIGHT_BYTES = chance.choice([50, 100, 10_000])
     scatter(chance)
     expected = Rules(settings.OPEN_FLIGHTS, settings.FLIGHT_RUNS, settings.FLIGHT_BYTES).flights()

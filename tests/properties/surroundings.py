@@ -15,7 +15,8 @@ from ledger.failures import Malformed, Transient
 from ledger.reasons import Reason
 from tests.doubles import Literal, Moody
 
-Message = tuple[int, str]
+Message = tuple[int, str]  # flight, stage
+Work = tuple[Any, ...]  # what flights.settle_or_single_out takes: the hold, the stage, its outcomes
 
 
 class Shelf:
@@ -65,15 +66,16 @@ class Extractor(Ailing, Literal):
 class Surroundings:
     """A broker whose messages lie in `posted` until they are delivered, and workers that can be frozen at their work.
 
-    `frozen` holds what a worker was about to settle when it fell silent.
+    `works` is what workers had done when they came to settle it, `frozen` those of them that fell silent there.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.posted: list[Message] = []
         self.delivered: list[Message] = []
-        self.frozen: list[tuple[Any, ...]] = []
+        self.works: list[Work] = []
+        self.frozen: list[Work] = []
         self.freezing = False
-        self.settle = flights.settle_or_single_out
+        self._really_settle = flights.settle_or_single_out
         monkeypatch.setattr(flights, "settle_or_single_out", self._settle)
         monkeypatch.setattr("ingestion.ring.chain", self._publish)
         monkeypatch.setitem(connectors.CONNECTORS, "shelf", f"{__name__}.Shelf")
@@ -82,7 +84,7 @@ class Surroundings:
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        self.posted, self.delivered, self.frozen = [], [], []
+        self.posted, self.delivered, self.works, self.frozen = [], [], [], []
         Ailing.ails.clear()
         Shelf.shelves.clear()
         Extractor.recipe = "ailing-1"
@@ -106,17 +108,19 @@ class Surroundings:
         if advance(flight, stage, worker="frozen" if freeze else "w") and stage != ORDER[-1]:
             self.posted.append((flight, ORDER[ORDER.index(stage) + 1]))
 
-    def thaw(self, frozen: tuple[Any, ...]) -> bool:
-        """The worker that was silent goes on as if nothing had been; whether it was let."""
-        self.freezing = False
-        boarding, goes_on = frozen[0], self.settle(*frozen)
+    def settle(self, work: Work) -> bool:
+        """A worker settles what it has done, late or again; whether the flight goes on from there."""
+        if work in self.frozen:
+            self.frozen.remove(work)
+        boarding, goes_on = work[0], self._really_settle(*work)
         if goes_on and boarding.stage != ORDER[-1]:
             self.posted.append((boarding.flight_id, boarding.next))
         return goes_on
 
     def _settle(self, *work: Any) -> bool:
+        self.works.append(work)
         if not self.freezing:
-            return self.settle(*work)
+            return self._really_settle(*work)
         self.frozen.append(work)
         return False
 
