@@ -9,7 +9,7 @@ from typing import Any
 from ingestion import stages
 from ingestion.outcomes import Item, Proposal
 from ledger import statements
-from patches.predicates import Rule
+from patches.rules import Rule
 
 # The vocabulary comes along: a batch is judged and applied by the same words.
 PROPOSALS = """

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from ledger.failures import Failure
-from patches.predicates import Vocabulary
+from patches.rules import Vocabulary
 
 
 @dataclass(frozen=True)

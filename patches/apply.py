@@ -15,7 +15,7 @@ from patches.carriers import CARRIED, given
 from patches.lifecycles import BATCH
 from patches.models import Carrier, PatchBatch, UncarriedBatch
 from patches.names import entity_id, slot_of
-from patches.predicates import Vocabulary
+from patches.rules import Vocabulary
 from patches.slots import revise
 from patches.sql import statement
 from patches.timeline import instants

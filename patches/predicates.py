@@ -1,21 +1,7 @@
-"""The vocabulary of facts as the gate and apply read it."""
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+"""The vocabulary of facts as the database has it."""
 
 from patches.models import Predicate
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What a predicate allows: how many values at a time, of which types of subject and object."""
-
-    cardinality: str
-    subject_types: Sequence[str]
-    object_types: Sequence[str]
-
-
-Vocabulary = Mapping[str, Rule]
+from patches.rules import Rule, Vocabulary
 
 
 def vocabulary() -> Vocabulary:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from patches.predicates import Vocabulary
+from patches.rules import Vocabulary
 
 
 @dataclass(frozen=True)
