@@ -10,7 +10,7 @@ from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 from django.db.models.functions import Now
 
 from handoffs.lifecycles import HANDOFF, RUNNING, WAITING
-from ledger.reasons import Reason
+from ledger.reasons import Reason, reasons
 
 NAMESPACE = UUID("6f2d8a3e-0d0b-5c0e-9a55-51b1ce6a7e00")
 
@@ -101,7 +101,7 @@ class Reference(models.Model):
     applied_at = models.DateTimeField(null=True, blank=True)
     gone_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(
-        max_length=40, choices=Reason, blank=True, help_text="Why sync stored no bytes for what it saw."
+        max_length=40, choices=reasons, blank=True, help_text="Why sync stored no bytes for what it saw."
     )
     created_at = models.DateTimeField(db_default=Now())
 
@@ -141,7 +141,7 @@ class Handoff(models.Model):
     size_bytes = models.BigIntegerField()
     priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
     status = models.CharField(max_length=20, choices=HandoffStatus, default=HandoffStatus.PENDING)
-    reason = models.CharField(max_length=40, choices=Reason, default=Reason.NEW)
+    reason = models.CharField(max_length=40, choices=reasons, default=Reason.NEW)
     opened = models.PositiveIntegerField(default=1, help_text="How often it was opened: a payload can come back.")
     since = models.DateTimeField(db_default=Now())
     created_at = models.DateTimeField(db_default=Now())

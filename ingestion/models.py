@@ -11,7 +11,7 @@ from pgvector.django import VectorField
 from handoffs.models import Handoff, Priority, Reflection, Source
 from ingestion.lifecycles import ACTIVE, DUE, FLIGHT, RUN
 from ledger.failures import KINDS
-from ledger.reasons import Reason
+from ledger.reasons import Reason, reasons
 from patches.models import PatchBatch
 
 
@@ -69,7 +69,7 @@ class Flight(models.Model):
 
     source = models.ForeignKey(Source, models.PROTECT, related_name="flights")
     status = models.CharField(max_length=20, choices=FlightStatus, default=FlightStatus.OPEN)
-    reason = models.CharField(max_length=40, choices=Reason, default=Reason.ADMITTED)
+    reason = models.CharField(max_length=40, choices=reasons, default=Reason.ADMITTED)
     stage = models.CharField(max_length=10, choices=Stage)
     fence = models.PositiveIntegerField(default=0)
     worker = models.CharField(max_length=80, blank=True)
@@ -107,7 +107,7 @@ class IngestRun(models.Model):
     idempotency_key = models.CharField(max_length=120)
     priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
     status = models.CharField(max_length=20, choices=RunStatus, default=RunStatus.PENDING)
-    reason = models.CharField(max_length=40, choices=Reason, default=Reason.ADMITTED)
+    reason = models.CharField(max_length=40, choices=reasons, default=Reason.ADMITTED)
     stage = models.CharField(max_length=10, choices=Stage, default=Stage.FETCH, help_text="The stage it stands before.")
     flight = models.ForeignKey(Flight, models.PROTECT, null=True, blank=True, related_name="runs")
     next_attempt_at = models.DateTimeField(null=True, blank=True)

@@ -2,7 +2,7 @@ import pgtrigger
 from django.db import models
 from django.db.models.functions import Now
 
-from ledger.reasons import Reason
+from ledger.reasons import reasons
 
 
 class Event(models.Model):
@@ -13,7 +13,7 @@ class Event(models.Model):
     row_id = models.BigIntegerField()
     was = models.CharField(max_length=20)
     became = models.CharField(max_length=20)
-    reason = models.CharField(max_length=40, choices=Reason)
+    reason = models.CharField(max_length=40, choices=reasons)
     by = models.CharField(max_length=80)
 
     class Meta:

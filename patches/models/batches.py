@@ -7,7 +7,7 @@ from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 from django.db.models.functions import Now
 
 from handoffs.models import Reference, Reflection, Source
-from ledger.reasons import Reason
+from ledger.reasons import Reason, reasons
 from patches.lifecycles import BATCH
 
 
@@ -33,7 +33,7 @@ class PatchBatch(models.Model):
     digest = models.CharField(max_length=64, help_text="SHA-256 over its patches; what a verdict is bound to.")
     approved_digest = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  not approved is no text
     status = models.CharField(max_length=20, choices=BatchStatus, default=BatchStatus.DRAFT)
-    reason = models.CharField(max_length=40, choices=Reason, default=Reason.PROPOSED)
+    reason = models.CharField(max_length=40, choices=reasons, default=Reason.PROPOSED)
     since = models.DateTimeField(db_default=Now())
     created_at = models.DateTimeField(db_default=Now())
 
