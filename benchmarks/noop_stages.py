@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ingestion.outcomes import Done, Item, Outcome
 from ingestion.stages import StageWork
 from patches.apply import Content
-from patches.judge import Judgement
+from patches.evaluation.judge import Judgement
 from patches.models import Patch, Verdict
 
 

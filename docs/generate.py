@@ -173,7 +173,7 @@ def connectors() -> str:
 
 
 def gate() -> str:
-    from patches.checks import PER_BATCH, PER_PATCH  # noqa: PLC0415
+    from patches.evaluation.checks import PER_BATCH, PER_PATCH  # noqa: PLC0415
 
     rows = [
         (f"`{name}`", rejects, module_line(check.__module__))
@@ -182,7 +182,7 @@ def gate() -> str:
     ]
     return page(
         "The gate's checks",
-        "`patches/checks`",
+        "`patches/evaluation/checks`",
         "Every batch is judged by these before it may be applied. A failed check rejects the patches that offend, or "
         "the whole batch. The verdict keeps each check's value and threshold.",
         table(("check", "a failure rejects", "what it holds"), rows),

@@ -12,7 +12,7 @@ from ingestion.models import IngestRun
 from ingestion.outcomes import Done
 from ingestion.progress import Onward, Settled
 from ledger.reasons import Reason
-from patches.judge import record
+from patches.evaluation.judge import record
 from patches.propose import Draft, propose
 
 

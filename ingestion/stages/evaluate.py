@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from ingestion.outcomes import Done, Item, Outcome
-from patches.checks import Judged
-from patches.judge import POLICY, judge
+from patches.evaluation.checks import Judged
+from patches.evaluation.judge import POLICY, judge
 
 
 class Evaluate:

@@ -8,8 +8,8 @@ from django.db import connection
 from handoffs.models import Handoff
 from ingestion import dispatch
 from ingestion.models import IngestRun
-from patches.checks import PER_BATCH, PER_PATCH, Judged
-from patches.judge import Judgement, judge, record
+from patches.evaluation.checks import PER_BATCH, PER_PATCH, Judged
+from patches.evaluation.judge import Judgement, judge, record
 from patches.models import Assertion, Fact, Passage, Patch, PatchBatch, Verdict
 from patches.predicates import vocabulary
 from patches.propose import digest_of

@@ -7,8 +7,8 @@ scope rejects the batch.
 
 from collections.abc import Callable, Mapping
 
-from patches.checks import digest, most_stand, quotes, times, vocabulary
-from patches.checks.result import CheckResult, Judged
+from patches.evaluation.checks import digest, most_stand, quotes, times, vocabulary
+from patches.evaluation.result import CheckResult, Judged
 
 Check = Callable[[Judged], CheckResult]
 

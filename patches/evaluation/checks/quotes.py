@@ -1,6 +1,6 @@
 """quote_is_verbatim: the words of a claim stand in the document, where it says they do."""
 
-from patches.checks.result import CheckResult, Judged
+from patches.evaluation.result import CheckResult, Judged
 
 
 def verbatim(batch: Judged) -> CheckResult:

@@ -8,7 +8,7 @@ from typing import Any
 from ledger import statements
 from ledger.lifecycle import take
 from ledger.reasons import Reason
-from patches.checks import PER_BATCH, PER_PATCH, Judged
+from patches.evaluation.checks import PER_BATCH, PER_PATCH, Judged
 from patches.lifecycles import BATCH
 from patches.models import PatchBatch, Verdict
 

@@ -1,6 +1,6 @@
 """digest_matches: the patches are still the ones that were proposed."""
 
-from patches.checks.result import CheckResult, Judged
+from patches.evaluation.result import CheckResult, Judged
 from patches.propose import digest_of
 
 

@@ -1,6 +1,6 @@
 """most_claims_stand: a batch most of whose claims were rejected was misread, and teaches nothing."""
 
-from patches.checks.result import CheckResult, Judged
+from patches.evaluation.result import CheckResult, Judged
 
 LARGEST_SHARE = 0.5
 FEWEST = 4  # below this a share says little

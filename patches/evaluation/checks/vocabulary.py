@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from patches.checks.result import CheckResult, Judged
+from patches.evaluation.result import CheckResult, Judged
 
 
 def known(batch: Judged) -> CheckResult:

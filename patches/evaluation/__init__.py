@@ -1,0 +1,1 @@
+"""The gate: nothing is applied unjudged. `checks` says what is looked at, `judge` what follows from it."""
