@@ -96,7 +96,8 @@ def failures() -> str:
         "`ingestion/policies.py`",
         "What is done after a failure of each class. A run may fail this often in all before it gets the status under "
         "`then`; until that it waits in `retry_wait`, each time for a random share of a growing delay. `rate_limited` "
-        "waits for as long as the remote side asked and spends no attempt.",
+        "waits for as long as the remote side asked and spends no attempt. `source_paused` holds the run with its "
+        "whole source until a person resumes it; `retired` takes the reference for gone.",
         table(("class", "how it is known", "attempts", "then", "first delay", "grows by", "up to"), rows),
     )
 

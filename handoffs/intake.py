@@ -11,6 +11,12 @@ from ledger import statements
 from ledger.lifecycle import take
 from ledger.reasons import Reason
 
+# Locked in the order of their ids, as apply locks them: the two may meet on the same references.
+GONE = """
+UPDATE handoffs_reference SET gone_at = now() WHERE id IN (
+  SELECT id FROM handoffs_reference WHERE id = ANY(%s::uuid[]) AND gone_at IS NULL ORDER BY id FOR UPDATE)
+"""
+
 
 @dataclass(frozen=True)
 class Arrival:
@@ -152,3 +158,8 @@ def _came_back(row: Handoff, before: str | None, applied: str | None, *, busy: b
     if row.status in ("superseded", "cancelled"):
         return True
     return before != row.payload_id and (busy or applied != row.payload_id)
+
+
+def mark_gone(references: Sequence[UUID]) -> None:
+    """Note that the source has the references no more. Needs a transaction."""
+    statements.run(GONE, [list(references)])

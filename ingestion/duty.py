@@ -1,11 +1,15 @@
 """Who is on duty: of several dispatchers one sweeps and dispatches, the others stand by to take over."""
 
+import time
+from dataclasses import dataclass
+
 from django.db import connection
 
 from ingestion import dispatch, recovery
 from ledger import statements
 
 DUTY_LOCK = 7_304_517
+SWEEP_S = 1.0
 
 # Asked each time, not remembered: a session that was lost and silently replaced has lost its locks too.
 HELD = """
@@ -15,15 +19,30 @@ SELECT CASE WHEN EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND ob
 """
 
 
-def do() -> bool:
-    """Sweep, then dispatch, if the duty is this session's or can be had; False when someone else has it.
+@dataclass
+class Rounds:
+    """What is done again and again: a sweep when the last one is SWEEP_S old, a dispatch each time."""
+
+    swept_at: float = float("-inf")
+
+    def take(self) -> None:
+        if time.monotonic() - self.swept_at >= SWEEP_S:
+            recovery.sweep()
+            self.swept_at = time.monotonic()
+        dispatch.tick()
+
+    def sweep_next(self) -> None:
+        self.swept_at = float("-inf")
+
+
+def do(rounds: Rounds) -> bool:
+    """Take a round if the duty is this session's or can be had; False when someone else has it.
 
     Raises OperationalError or InterfaceError when the database is away: then call `leave`.
     """
     [(ours,)] = statements.rows(HELD, {"lock": DUTY_LOCK})
     if ours:
-        recovery.sweep()
-        dispatch.tick()
+        rounds.take()
     return bool(ours)
 
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handoffs.models import Reflection, Source
-from ingestion import dispatch, recovery
+from ingestion.duty import Rounds
 from ingestion.stages import ORDER
 from ingestion.sync import SyncReport, sync
 from ledger import statements
 
 POLL_S, POLL_MOST_S = 0.1, 0.5  # looked at less often while nothing moves: looking costs the workers time
-SWEEP_S = 1.0
 MODEL_STAGES = ("embed", "entity", "fact")
 
 # Where the runs of this ingest stand: those made since it began, and those that were on their way then.
@@ -92,19 +91,6 @@ class Report:
         }
 
 
-@dataclass
-class Turns:
-    """What a dispatcher on duty does again and again, for as long as an ingest runs."""
-
-    swept_at: float = 0.0
-
-    def take(self) -> None:
-        if time.monotonic() - self.swept_at >= SWEEP_S:
-            recovery.sweep()
-            self.swept_at = time.monotonic()
-        dispatch.tick()
-
-
 def register(reflection: str, kind: str, name: str, options: Mapping[str, Any]) -> Source:
     """Return the source of this name, made or brought up to these options; its reflection is made if it is new."""
     owner, _ = Reflection.objects.get_or_create(name=reflection)
@@ -132,7 +118,7 @@ def ingest(
     began = time.monotonic()
     [(after, already)] = statements.rows(UNDER_WAY, [source.pk])
     which = {"source": source.pk, "after": after, "already": already}
-    duty = Turns()
+    duty = Rounds()
 
     def listed(report: SyncReport) -> None:
         duty.take()  # the workers need not wait for the listing to end, nor the listing for other workers
@@ -150,7 +136,7 @@ def ingest(
         if not handoffs and not uncarried:
             break
         if not handoffs:
-            duty.swept_at = 0.0
+            duty.sweep_next()
         meanwhile()
         time.sleep(pause_s)
     [(calls,)] = statements.rows(MODEL_CALLS, {**which, "stages": list(MODEL_STAGES)})

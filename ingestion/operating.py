@@ -17,6 +17,7 @@ from ingestion.lifecycles import ACTIVE, DUE, RUN
 from ingestion.models import IngestRun
 from ingestion.releasing import send
 from ingestion.reopening import Obstacles, Standing, look
+from ingestion.waking import wake
 from ledger import statements
 from ledger.crashpoints import reached
 from ledger.deeds import Answer, in_pages
@@ -89,7 +90,9 @@ def requeue(handoffs: QuerySet[Handoff], *, by: str, probe: bool = True, dry_run
         released = send([h.last_run for h in waits if h.last_run], by=by, probes=probes) if waits else Answer()
         return told + released + Answer(refused={"applied": applied})
 
-    return in_pages(handoffs, page, dry_run=dry_run)
+    told = in_pages(handoffs, page, dry_run=dry_run)
+    wake()
+    return told
 
 
 def reprocess(references: QuerySet[Reference], *, by: str, force: bool = False, dry_run: bool = False) -> Answer:
@@ -112,7 +115,9 @@ def reprocess(references: QuerySet[Reference], *, by: str, force: bool = False, 
         told = _open(standings, Obstacles(older_too=True), Reason.REPROCESSED, "reopened", by=by)
         return told + Answer({"recipe_unchanged": unchanged})
 
-    return in_pages(live, page, dry_run=dry_run)
+    told = in_pages(live, page, dry_run=dry_run)
+    wake()
+    return told
 
 
 def _open(handoffs: Sequence[Standing], obstacles: Obstacles, reason: Reason, name: str, *, by: str) -> Answer:
@@ -156,6 +161,7 @@ def resume(sources: QuerySet[Source], *, by: str, dry_run: bool = False) -> Answ
 
     held = Handoff.objects.filter(source__in=which, status="held", reason=Reason.PAUSED)
     let_go = in_pages(held, page, dry_run=dry_run)
+    wake()
     return Answer({"resumed": changed}, {"not_paused": sorted(set(which) - set(changed))}) + let_go
 
 

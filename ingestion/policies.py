@@ -6,10 +6,16 @@ from datetime import timedelta
 
 from ledger import statements
 
+PAUSED, RETIRED = "source_paused", "retired"
+
 
 @dataclass(frozen=True)
 class Policy:
-    """`attempts` is how often a run may fail this way before `finally_` becomes its status."""
+    """`attempts` is how often a run may fail this way before `finally_` becomes of it.
+
+    That is a status of the run; or PAUSED, when it waits with its whole source for a person; or RETIRED, when its
+    reference is gone.
+    """
 
     attempts: int
     finally_: str
@@ -22,9 +28,9 @@ POLICIES: Mapping[str, Policy] = {
     "transient": Policy(attempts=5, finally_="quarantined"),
     "rate_limited": Policy(attempts=100, finally_="quarantined"),
     "timeout": Policy(attempts=3, finally_="quarantined"),
-    "auth": Policy(attempts=1, finally_="failed"),
-    "consent": Policy(attempts=1, finally_="failed"),
-    "gone": Policy(attempts=1, finally_="failed"),
+    "auth": Policy(attempts=1, finally_=PAUSED),
+    "consent": Policy(attempts=1, finally_=PAUSED),
+    "gone": Policy(attempts=1, finally_=RETIRED),
     "malformed": Policy(attempts=1, finally_="failed"),
     "crash": Policy(attempts=3, finally_="quarantined", base=timedelta(seconds=1)),
     "unexpected": Policy(attempts=3, finally_="quarantined", base=timedelta(seconds=5)),

@@ -11,6 +11,7 @@ from ingestion.claims import CLAIM_LOCK
 from ingestion.lifecycles import RUN
 from ingestion.models import IngestRun, Stage
 from ingestion.reopening import Obstacles, Standing, look
+from ingestion.waking import wake
 from ledger import statements
 from ledger.crashpoints import reached
 from ledger.deeds import Answer, in_pages
@@ -60,7 +61,9 @@ def release(runs: QuerySet[IngestRun], *, by: str, probe: bool = True, dry_run: 
     are runs that are not in quarantine, and runs of a payload that is not the reference's newest any more.
     """
     probes: dict[str, int] | None = {} if probe else None
-    return in_pages(runs, lambda ids: send(ids, by=by, probes=probes), dry_run=dry_run)
+    told = in_pages(runs, lambda ids: send(ids, by=by, probes=probes), dry_run=dry_run)
+    wake()
+    return told
 
 
 def send(runs: Sequence[int], *, by: str, probes: dict[str, int] | None) -> Answer:

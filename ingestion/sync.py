@@ -11,20 +11,23 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 
 from handoffs import payloads
-from handoffs.intake import Arrival, receive
+from handoffs.intake import Arrival, mark_gone, receive
 from handoffs.lifecycles import HANDOFF, WAITING
 from handoffs.models import Handoff, Source
 from ingestion import backlog
 from ingestion.connectors import connect
+from ingestion.dispatch import hold
+from ingestion.failing import stop_source
 from ingestion.lifecycles import DUE, RUN
 from ingestion.models import IngestRun
 from ingestion.ports import Listed, ScopeComplete, SourcePort, Unlisted
 from ingestion.waking import wake
 from ledger import statements
 from ledger.crashpoints import reached
-from ledger.failures import Failure, Gone, Malformed
+from ledger.failures import Auth, Consent, Failure, Gone, Malformed, RateLimited
 from ledger.reasons import Reason
 from patches.carriers import drop
 
@@ -36,6 +39,8 @@ TAKEN_AT_ONCE = 250
 BYTES_AT_ONCE = 32 * 1024 * 1024
 # A sync that would retire more than this waits for a person, as an emptied or unmounted folder would.
 GONE_SHARE, GONE_FEW = 0.2, 10
+# The source as a whole needs a person: no further item is asked for, and none is tried until it is resumed.
+FOR_A_PERSON = (Auth, Consent)
 
 LISTING = """
 CREATE TEMPORARY TABLE IF NOT EXISTS listing
@@ -52,11 +57,6 @@ SELECT r.id FROM handoffs_reference r
 WHERE r.source_id = %(source)s AND r.gone_at IS NULL
   AND NOT EXISTS (SELECT FROM listing l WHERE l.external_id = r.external_id COLLATE "C")
   AND NOT r.external_id ^@ ANY (%(except_below)s::text[])
-"""
-# Locked in the order of their ids, as apply locks them: the two may meet on the same references.
-GONE = """
-UPDATE handoffs_reference SET gone_at = now() WHERE id IN (
-  SELECT id FROM handoffs_reference WHERE id = ANY(%s::uuid[]) AND gone_at IS NULL ORDER BY id FOR UPDATE)
 """
 
 
@@ -96,7 +96,7 @@ def sync(
             statements.run(LISTING)
             ended = _walk(source, port, report, progress)
         except Failure as failure:
-            Source.objects.filter(pk=source.pk).update(last_error=str(failure)[:200])
+            _keep(source, failure)
             raise
         if ended is not None:
             report.complete = not ended.except_below
@@ -104,6 +104,16 @@ def sync(
             Source.objects.filter(pk=source.pk).update(last_error="", synced_at=_now())
     progress(report)
     return report
+
+
+def _keep(source: Source, failure: Failure) -> None:
+    """Show why the source cannot be listed; what only a person can mend pauses it."""
+    with transaction.atomic(durable=True):
+        Source.objects.filter(pk=source.pk).update(last_error=str(failure)[:200])
+        if isinstance(failure, FOR_A_PERSON):
+            stop_source(source.pk, failure, by=f"sync:{source.pk}")
+        if isinstance(failure, RateLimited):
+            hold(source.pk, failure.retry_after.total_seconds())
 
 
 @contextmanager
@@ -171,6 +181,8 @@ def _arrival(port: SourcePort, item: Listed, report: SyncReport) -> Arrival | No
             raise Malformed(Reason.TOO_LARGE)
         data = port.read(item.external_id, limit_bytes=settings.SIZE_LIMIT_BYTES)
         payload_hash = payloads.put(data)
+    except (*FOR_A_PERSON, RateLimited):
+        raise  # it is so of every other item too
     except Gone as failure:
         report.skipped[failure.reason] += 1
         return None
@@ -196,10 +208,11 @@ def _take(source: Source, arrivals: list[Arrival], report: SyncReport) -> None:
 
 def _stop_stale(source: Source) -> None:
     """A run that waits for its next attempt is not worth one once a newer payload of its reference waits."""
-    newer = """EXISTS (SELECT FROM handoffs_handoff h JOIN handoffs_handoff w ON w.reference_id = h.reference_id
-                       WHERE h.id = ingestion_ingestrun.handoff_id AND w.status = 'pending' AND w.id <> h.id)"""
-    waiting = IngestRun.objects.filter(source=source, status__in=DUE)
-    stale = dict(waiting.extra(where=[newer]).values_list("pk", "handoff_id"))  # noqa: S610  a constant
+    newer = Handoff.objects.filter(reference=OuterRef("handoff__reference"), status="pending").exclude(
+        pk=OuterRef("handoff")
+    )
+    waiting = IngestRun.objects.filter(Exists(newer), source=source, status__in=DUE)
+    stale = dict(waiting.values_list("pk", "handoff_id"))
     _cancel(stale, Reason.NEWER_PAYLOAD, "superseded", by=f"sync:{source.pk}")
 
 
@@ -227,7 +240,7 @@ def _retire_absent(source: Source, ended: ScopeComplete, report: SyncReport, *, 
         return
     by = f"sync:{source.pk}"
     with transaction.atomic(durable=True):
-        statements.run(GONE, [absent])
+        mark_gone(absent)
         drop(absent)
         handoffs = Handoff.objects.filter(reference__in=absent)
         HANDOFF.move(handoffs, was=WAITING, to="cancelled", reason=Reason.VANISHED, by=by)

@@ -1,14 +1,14 @@
 """Models whose answers a test decides, behind the ports' contracts."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.adapters.embeddings.hashing import Hashing
-from ingestion.ports import Claim, Mention, Period
-from ledger.failures import Transient
+from ingestion.ports import Claim, Listed, Mention, Period, ScopeComplete
+from ledger.failures import Auth, Failure, Gone, Transient
 from ledger.reasons import Reason
 from patches.predicates_seed import SEED
 
@@ -16,10 +16,15 @@ TYPES = {predicate.name: (predicate.subject_types[0], predicate.object_types[0])
 
 
 class Moody:
-    """Embeds as Hashing does; a text with BUG breaks it, with AWAY its remote side does not answer."""
+    """Embeds as Hashing does; a text with BUG breaks it, with one of `raised` that comes of it."""
 
     dim = Hashing.dim
     recipe = "moody"
+    raised: Mapping[str, Failure] = {
+        "AWAY": Transient(Reason.REMOTE_UNAVAILABLE),
+        "LOCKED": Auth(Reason.KEY_REFUSED),
+        "EXPUNGED": Gone(Reason.VANISHED),
+    }
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -27,8 +32,9 @@ class Moody:
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if any("BUG" in text for text in texts):
             raise RuntimeError("it fell over")
-        if any("AWAY" in text for text in texts):
-            raise Transient(Reason.REMOTE_UNAVAILABLE)
+        for word, failure in self.raised.items():
+            if any(word in text for text in texts):
+                raise failure
         self.seen += texts
         return Hashing().embed(texts)
 
@@ -54,3 +60,19 @@ class Literal:
         start, end = found.span()
         period = Period(since or None, until or None)
         return Claim(predicate, subject, subject_type, object_, object_type, start, start if mute else end, period)
+
+
+class Mailroom:
+    """A remote source whose two items it takes a key to read, and which answers as the test says."""
+
+    kind = "mailroom"
+    answers: Mapping[str, Failure] = {}
+
+    def list(self) -> Iterator[Listed | ScopeComplete]:
+        yield from (Listed(name, "1", 4) for name in ("first", "second"))
+        yield ScopeComplete(2)
+
+    def read(self, external_id: str, *, limit_bytes: int) -> bytes:
+        if failure := self.answers.get(external_id):
+            raise failure
+        return f"the {external_id} letter".encode()[:limit_bytes]

@@ -67,7 +67,7 @@ class LocalFiles:
     def read(self, external_id: str, *, limit_bytes: int) -> bytes:
         path = os.path.join(self.root, unescape(external_id))  # noqa: PTH118  bytes, which Path refuses
         if not self._inside(path):
-            raise Auth(Reason.UNREADABLE, "outside the source's folder")
+            raise Malformed(Reason.NOT_A_FILE, "outside the source's folder")
         try:
             # a pipe that took the file's place would block for ever
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -75,6 +75,8 @@ class LocalFiles:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     raise Malformed(Reason.NOT_A_FILE)
                 data = file.read(limit_bytes + 1)
+        except PermissionError as exc:  # this file alone: the others may be read, and this one another time
+            raise Transient(Reason.UNREADABLE) from exc
         except OSError as exc:
             raise _failure(exc) from exc
         if len(data) > limit_bytes:

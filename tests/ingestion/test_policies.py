@@ -7,12 +7,18 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.forms import modelform_factory
 
+from handoffs.models import Reference, Source
 from ingestion import dispatch, recovery
+from ingestion.adapters.embeddings.hashing import Hashing
+from ingestion.auditing import audit
 from ingestion.flights import advance
 from ingestion.models import Flight, IngestRun, Quarantine, RetryRule
+from ingestion.operating import resume
 from ingestion.policies import POLICIES, rules_of
 from ledger import statements
 from ledger.failures import KINDS
+from ledger.models import Event
+from patches.models import Fact
 from tests.builders import make_source
 from tests.flying import deliver, deliver_all, fly, open_flights, runs, silence, standing, work_off
 
@@ -103,6 +109,37 @@ def test_rules_are_read_once_for_a_flight_and_not_at_all_when_nothing_failed(set
     fine, one, many = counts
     assert one == many
     assert one <= fine + 1
+
+
+def test_a_refused_key_pauses_the_source_and_its_runs_go_on_once_it_is_resumed(source, models):
+    deliver(source, shut="it is LOCKED", open="a fine text")
+    work_off()
+    assert runs(source) == [("pending", "key_refused")] * 2
+    source.refresh_from_db()
+    assert source.paused
+    assert "does not accept our key" in source.paused_why
+    deliver(source, later="another text")
+    assert dispatch.tick() == 0
+    models.embed = Hashing().embed
+    resume(Source.objects.all(), by="ann")
+    work_off()
+    assert {status for status, _ in standing(source).values()} == {"ingested"}
+    assert list(IngestRun.objects.values_list("attempts", flat=True)) == [0, 0, 0]
+    assert Event.objects.filter(lifecycle="source").count() == 2
+    assert audit() == []
+
+
+def test_what_the_source_has_no_more_is_retired_with_what_it_taught(source):
+    deliver(source, note="led_by: Acme > Ann [2011..]")
+    work_off()
+    assert Fact.objects.filter(sys__upper_inf=True).count() == 1
+    deliver(source, note="it is EXPUNGED")
+    work_off()
+    assert runs(source) == [("completed", "applied"), ("cancelled", "vanished")]
+    assert Reference.objects.get().gone_at is not None
+    recovery.sweep()
+    assert not Fact.objects.filter(sys__upper_inf=True).exists()
+    assert audit() == []
 
 
 GOOD = {"kind": "", "failure": "transient", "attempts": 3, "base_s": 1, "factor": 2, "cap_s": 60, "then": "failed"}

@@ -2,18 +2,22 @@
 
 import os
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from handoffs.models import Handoff, Reference
+from handoffs.models import Handoff, Reference, Source
 from ingestion import dispatch
-from ingestion.models import IngestRun
+from ingestion.connectors import CONNECTORS
+from ingestion.models import IngestRun, Turn
+from ingestion.operating import resume
 from ingestion.sync import SyncBusy, sync
-from ledger.failures import Gone
+from ledger.failures import Auth, Gone, RateLimited
 from ledger.reasons import Reason
 from patches.models import Fact
 from tests.builders import make_source
+from tests.doubles import Mailroom
 from tests.flying import fly, open_flights, standing, work_off
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("models")]
@@ -192,3 +196,33 @@ def test_a_file_that_is_being_ingested_while_it_goes_leaves_nothing(source, fold
         fly(flight)
     work_off()
     assert not Fact.objects.filter(sys__upper_inf=True).exists()
+
+
+@pytest.fixture
+def mailroom(monkeypatch):
+    monkeypatch.setitem(CONNECTORS, "mailroom", "tests.doubles.Mailroom")  # stands for a remote service
+    return make_source(kind="mailroom", options={})
+
+
+def test_a_key_that_is_refused_half_way_pauses_the_source_and_asks_for_nothing_more(mailroom, monkeypatch):
+    monkeypatch.setattr(Mailroom, "answers", {"first": Auth(Reason.KEY_REFUSED), "second": Gone(Reason.VANISHED)})
+    with pytest.raises(Auth):
+        sync(mailroom)
+    mailroom.refresh_from_db()
+    assert (mailroom.paused, mailroom.last_error) == (True, "key_refused")
+    assert not Reference.objects.exists()
+    monkeypatch.setattr(Mailroom, "answers", {})
+    resume(Source.objects.all(), by="ann")
+    assert sync(mailroom).new == 2
+
+
+def test_a_remote_side_that_asks_for_time_is_left_alone_for_so_long(mailroom, monkeypatch):
+    busy = RateLimited(Reason.REMOTE_BUSY, retry_after=timedelta(minutes=5))
+    monkeypatch.setattr(Mailroom, "answers", {"second": busy})
+    with pytest.raises(RateLimited):
+        sync(mailroom)
+    [held] = Turn.objects.values_list("not_before", flat=True)
+    assert held > datetime.now(UTC) + timedelta(minutes=4)
+    mailroom.refresh_from_db()
+    assert (mailroom.paused, mailroom.last_error) == (False, "remote_busy")
+    assert not Reference.objects.filter(gone_at__isnull=False).exists()

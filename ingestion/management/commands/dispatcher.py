@@ -1,23 +1,26 @@
 import signal
+import threading
 from argparse import ArgumentParser
+from types import FrameType
 from typing import Any
 
 import structlog
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError
 
-from ingestion import duty
+from ingestion import dispatch, duty
 
 log = structlog.get_logger(__name__)
 
 TICK_S = 1.0
-ENDING = frozenset({signal.SIGTERM, signal.SIGINT})
+ENDING = (signal.SIGTERM, signal.SIGINT)
 OTHER_ON_DUTY = 3
 
 
 class Command(BaseCommand):
     help = (
-        "Return lost work to the queue and hand out what is due, every second until SIGTERM or SIGINT. Two may run: "
+        "Return lost work to the queue and hand out what is due, every second and as soon as there is something, "
+        "until SIGTERM or SIGINT. Two may run: "
         "one is on duty, the other takes over when it ends. While the database or the broker is away it keeps trying. "
         "Exit status: 0 ended as asked, 1 with --once the database does not answer, "
         "3 with --once another dispatcher is on duty."
@@ -30,33 +33,44 @@ class Command(BaseCommand):
         if once:
             self.once()
         else:
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # they are taken between two ticks, never in one
+            ended = threading.Event()  # a signal is heeded between two rounds, never in one
+
+            def end(_signal: int, _frame: FrameType | None) -> None:
+                ended.set()
+
+            before = {number: signal.signal(number, end) for number in ENDING}
             try:
-                self.until_asked_to_end()
+                self.until(ended)
             finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+                for number, handler in before.items():
+                    signal.signal(number, handler)
 
     def once(self) -> None:
         try:
-            if not duty.do():
+            if not duty.do(duty.Rounds()):
                 raise CommandError("another dispatcher is on duty", returncode=OTHER_ON_DUTY)
             duty.hand_over()
         except (OperationalError, InterfaceError) as problem:
             raise CommandError(f"the database does not answer: {problem}", returncode=1) from problem
 
-    def until_asked_to_end(self) -> None:
-        answered = True
-        on_duty = None
-        while not signal.sigtimedwait(ENDING, 0 if on_duty is None else TICK_S):
+    def until(self, ended: threading.Event) -> None:
+        answered, on_duty = True, None
+        rounds = duty.Rounds()
+        while not ended.is_set():
+            was = on_duty
             try:
-                was, on_duty = on_duty, duty.do()
+                on_duty = duty.do(rounds)
             except (OperationalError, InterfaceError) as problem:
                 duty.leave()
                 if answered:
                     log.warning("the database does not answer; trying on", error=type(problem).__name__)
-                answered, on_duty = False, False
-                continue
-            if not answered or was != on_duty:
-                log.info("on duty" if on_duty else "standing by")
-            answered = True
+                answered = on_duty = False
+            else:
+                if not answered or was != on_duty:
+                    log.info("on duty" if on_duty else "standing by")
+                answered = True
+            if on_duty:
+                dispatch.wait(TICK_S)
+            else:
+                ended.wait(TICK_S)
         duty.leave()
