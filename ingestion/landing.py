@@ -7,6 +7,7 @@ from django.db import DataError, IntegrityError, transaction
 
 from handoffs.lifecycles import HANDOFF
 from handoffs.models import Handoff
+from ingestion import stages
 from ingestion.boarding import Boarding
 from ingestion.lifecycles import RUN
 from ingestion.models import IngestRun
@@ -18,6 +19,7 @@ from ledger.lifecycle import Step
 from ledger.reasons import Reason
 from patches import apply as applying
 
+VECTORS = "SELECT text_hash, vector FROM ingestion_memo WHERE stage = 'embed' AND recipe = %(embed_recipe)s"
 REFUSALS = (DataError, IntegrityError, Unmoved)
 
 
@@ -48,7 +50,8 @@ def settle_singly(boarding: Boarding, done: Sequence[Done]) -> Settled:
 
 def _steps(boarding: Boarding, done: Sequence[Done]) -> list[Step]:
     """Write the knowledge; return the moves of the batches, their runs and their handoffs."""
-    steps = applying.apply(boarding.reflection_id, [one.result for one in done], by=boarding.worker)
+    vectors = (VECTORS, {"embed_recipe": stages.recipes()["embed"]})
+    steps = applying.apply(boarding.reflection_id, [one.result for one in done], vectors=vectors, by=boarding.worker)
     told: dict[str, Any] = {"reason": Reason.APPLIED, "by": boarding.worker}
     runs = IngestRun.objects.filter(pk__in=[one.item.run_id for one in done])
     handoffs = Handoff.objects.filter(pk__in=[one.item.handoff_id for one in done])

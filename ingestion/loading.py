@@ -17,11 +17,6 @@ SELECT b.id, b.status, b.digest,
        (SELECT jsonb_agg(jsonb_build_array(p.op, p.payload) ORDER BY p.n) FROM patches_patch p WHERE p.batch_id = b.id),
        (SELECT v.rejected FROM patches_verdict v WHERE v.batch_id = b.id AND v.digest = b.digest
         ORDER BY v.id DESC LIMIT 1),
-       CASE WHEN %(vectors)s THEN (
-         SELECT jsonb_object_agg(m.text_hash, m.vector::text)
-         FROM patches_patch p, jsonb_array_elements(p.payload -> 'spans') span
-         JOIN ingestion_memo m ON m.text_hash = span ->> 2 AND m.stage = 'embed' AND m.recipe = %(recipe)s
-         WHERE p.batch_id = b.id AND p.op = 'put_passages') END,
        (SELECT jsonb_object_agg(name, jsonb_build_array(cardinality, subject_types, object_types))
         FROM patches_predicate)
 FROM patches_patchbatch b WHERE b.id = ANY(%(batches)s)
@@ -38,23 +33,21 @@ def complete(items: Sequence[Item], work: "stages.StageWork") -> list[Item]:
     if not items:
         return []
     if "proposal" in work.needs:
-        return _with_proposals(items, vectors=work.name == stages.ORDER[-1])
+        return _with_proposals(items)
     return _with_memos(items, work) if work.memos else list(items)
 
 
-def _with_proposals(items: Sequence[Item], *, vectors: bool) -> list[Item]:
-    recipe = stages.recipes()["embed"]
-    parameters = {"batches": [item.batch_id for item in items], "vectors": vectors, "recipe": recipe}
+def _with_proposals(items: Sequence[Item]) -> list[Item]:
+    parameters = {"batches": [item.batch_id for item in items]}
     found = {
         batch_id: Proposal(
             status,
             digest,
             tuple((op, payload) for op, payload in json.loads(patches or "[]")),
             frozenset(rejected or ()),
-            json.loads(vectors or "{}"),
             {name: Rule(*rule) for name, rule in json.loads(vocabulary or "{}").items()},
         )
-        for batch_id, status, digest, patches, rejected, vectors, vocabulary in statements.rows(PROPOSALS, parameters)
+        for batch_id, status, digest, patches, rejected, vocabulary in statements.rows(PROPOSALS, parameters)
     }
     return [replace(item, proposal=found[item.batch_id]) for item in items if item.batch_id is not None]
 

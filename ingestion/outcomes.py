@@ -23,16 +23,12 @@ class Document:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A batch as it was proposed: patches as (op, payload) by number, which of them the gate rejected, and its words.
-
-    `vectors` are those of its passages by text hash, as PostgreSQL writes them; loaded for apply alone.
-    """
+    """A batch as it was proposed: patches as (op, payload) by number, which the gate rejected, and its words."""
 
     status: str
     digest: str
     patches: tuple[tuple[str, Mapping[str, Any]], ...]
     rejected: frozenset[int] = frozenset()
-    vectors: Mapping[str, str] = field(default_factory=dict)
     vocabulary: Vocabulary = field(default_factory=dict)
 
 

@@ -29,9 +29,14 @@ SET stage = given.stage, alone = false, content_hash = coalesce(given.content_ha
 FROM given WHERE r.id = given.id
 """
 MEMOS = """
-INSERT INTO ingestion_memo (stage, recipe, text_hash, data, vector)
-SELECT %(stage)s, %(recipe)s, text_hash, data, vector
-FROM unnest(%(hashes)s::text[], %(data)s::jsonb[], %(vectors)s::vector[]) AS m(text_hash, data, vector)
+INSERT INTO ingestion_memo (stage, recipe, text_hash, data)
+SELECT %(stage)s, %(recipe)s, text_hash, data FROM unnest(%(hashes)s::text[], %(data)s::jsonb[]) AS m(text_hash, data)
+ON CONFLICT DO NOTHING
+"""
+VECTORS = """
+INSERT INTO ingestion_memo (stage, recipe, text_hash, vector)
+SELECT %(stage)s, %(recipe)s, text_hash, vector
+FROM unnest(%(hashes)s::text[], %(vectors)b::vector[]) AS m(text_hash, vector)
 ON CONFLICT DO NOTHING
 """
 
@@ -70,22 +75,12 @@ def remember(memos: dict[str, Any], *, stage: str, recipe: str) -> None:
     if not memos:
         return
     hashes = sorted(memos)
-    are_vectors = isinstance(memos[hashes[0]], np.ndarray)
-    statements.run(
-        MEMOS,
-        {
-            "stage": stage,
-            "recipe": recipe,
-            "hashes": hashes,
-            "data": [None if are_vectors else json.dumps(memos[text_hash]) for text_hash in hashes],
-            "vectors": [_vector(memos[text_hash]) if are_vectors else None for text_hash in hashes],
-        },
-    )
-
-
-def _vector(vector: Any) -> str:
-    # eight digits: what a float32 needs to come back as itself is nine, the last of which no distance shows
-    return "[" + ",".join(map("%.8g".__mod__, vector.tolist())) + "]"
+    found = [memos[text_hash] for text_hash in hashes]
+    given = {"stage": stage, "recipe": recipe, "hashes": hashes}
+    if isinstance(found[0], np.ndarray):
+        statements.run_binary(VECTORS, given | {"vectors": found})
+    else:
+        statements.run(MEMOS, given | {"data": [json.dumps(one) for one in found]})
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from ledger import statements
 from ledger.lifecycle import Step
 from ledger.reasons import Reason
-from patches.carriers import CARRIED, given
+from patches.carriers import CARRIED, Carriage, given
 from patches.lifecycles import BATCH
 from patches.models import Carrier, PatchBatch, UncarriedBatch
 from patches.names import entity_id, slot_of
@@ -30,7 +30,7 @@ class Content:
 
     `comes_back`: it was live before and was superseded, so its passages and assertions are there. `carriers` are
     (reference, payload hash); `claims` are (patch number, payload) without the rejected ones; `passages` are
-    (n, start, end, text, text hash, vector as PostgreSQL writes it).
+    (n, start, end, text, text hash).
     """
 
     batch_id: int
@@ -38,7 +38,7 @@ class Content:
     comes_back: bool
     carriers: Sequence[tuple[UUID, str]]
     claims: Sequence[tuple[int, Mapping[str, Any]]]
-    passages: Sequence[tuple[int, int, int, str, str, str]]
+    passages: Sequence[tuple[int, int, int, str, str]]
     vocabulary: Vocabulary
 
 
@@ -47,24 +47,22 @@ def lock(reflection_id: int) -> None:
     statements.rows("SELECT pg_advisory_xact_lock(%s, %s)", [APPLY_LOCK, reflection_id])
 
 
-def apply(reflection_id: int, contents: Sequence[Content], *, by: str) -> list[Step]:
+def apply(
+    reflection_id: int, contents: Sequence[Content], *, vectors: tuple[str, Mapping[str, Any]], by: str
+) -> list[Step]:
     """Write what the batches make live, in one apply number; return the steps that make them applied.
 
     The caller takes the steps in the same transaction, and rolls back if a batch does not move: it is not approved any
-    more. Needs the reflection's lock. A constant number of statements, whatever the number of batches.
+    more. `vectors` is a query, with its parameters, that answers (text_hash, vector): they need not leave the database.
+    Needs the reflection's lock. A constant number of statements, whatever the number of batches.
     """
     if not contents:
         return []
     new = [content for content in contents if not content.comes_back]
     revived = [content.batch_id for content in contents if content.comes_back]
     entities, assertions = _knowledge(reflection_id, new)
-    carriers = [
-        (reference, content.batch_id, content.content_hash, payload_hash)
-        for content in contents
-        for reference, payload_hash in content.carriers
-    ]
     [(seq, left_behind, slots)] = statements.rows(
-        statement("put").replace("{carried}", CARRIED),
+        statement("put").replace("{carried}", CARRIED).replace("{vectors}", vectors[0]),
         {
             "reflection": reflection_id,
             "passages": json.dumps(_passages(new)),
@@ -72,7 +70,8 @@ def apply(reflection_id: int, contents: Sequence[Content], *, by: str) -> list[S
             "assertions": json.dumps(assertions, default=str),
             "batches": [content.batch_id for content in contents],
             "revived": revived,
-            **given(carriers),
+            **given(_carriers(contents)),
+            **vectors[1],
         },
     )
     touched = {assertion["slot"] for assertion in assertions} | set(slots)
@@ -110,8 +109,16 @@ def retire(reflection_id: int, batch_ids: Sequence[int], *, by: str) -> None:
     revise(reflection_id, withdraw(PatchBatch.objects.filter(pk__in=batch_ids), seq=seq, by=by), seq=seq)
 
 
+def _carriers(contents: Sequence[Content]) -> list[Carriage]:
+    return [
+        (reference, content.batch_id, content.content_hash, payload_hash)
+        for content in contents
+        for reference, payload_hash in content.carriers
+    ]
+
+
 def _passages(contents: Sequence[Content]) -> list[dict[str, Any]]:
-    names = ("n", "start", "end", "text", "text_hash", "vector")
+    names = ("n", "start", "end", "text", "text_hash")
     return [
         {"batch_id": content.batch_id, **dict(zip(names, passage, strict=True))}
         for content in contents

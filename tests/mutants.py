@@ -102,6 +102,7 @@ GUARDS = [
     code("lock of the runs aboard", f"{FLIGHTS_DIE} being_taken_off", BOARDING, "ORDER BY r.id FOR UPDATE OF r", "ORDER BY r.id"),
     code("only who is still aboard", f"{FLIGHTS_DIE} taken_off", "ingestion/flights.py", "isinstance(one, Done) and one.item.run_id in aboard.here", "isinstance(one, Done)"),
     code("a bug is singled out", f"{FLIGHTS_DIE} bug_in_one", "ingestion/flights.py", "if len(items) == 1:", "if True:"),
+    code("no passage without its vector", f"{FLIGHTS_DIE} vector_is_gone", "patches/sql/put.sql", "LEFT JOIN ({vectors})", "JOIN ({vectors})"),
     code("a crash is charged alone", f"{DISPATCH_DIES} charged", "ingestion/repairs/crashes.py", "and together[flight_id] == 1", ""),
     code("two sweeps", f"{DISPATCH_DIES} two_sweeps", "ingestion/repairs/crashes.py", "LIMIT %(page)s FOR UPDATE SKIP LOCKED", "LIMIT %(page)s"),
     # claims and carriers

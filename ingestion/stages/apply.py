@@ -7,7 +7,7 @@ from patches.apply import Content
 
 
 class Apply:
-    """Puts together each batch's surviving patches and its passages with their vectors."""
+    """Puts together each batch's surviving patches and its passages."""
 
     name = "apply"
     recipe = "apply-1"
@@ -30,8 +30,7 @@ class Apply:
                     if op == "assert_fact" and n not in proposal.rejected
                 ],
                 passages=[
-                    (n, start, end, text[start:end], text_hash, proposal.vectors[text_hash])
-                    for n, (start, end, text_hash) in enumerate(spans)
+                    (n, start, end, text[start:end], text_hash) for n, (start, end, text_hash) in enumerate(spans)
                 ],
                 vocabulary=proposal.vocabulary,
             )

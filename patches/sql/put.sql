@@ -6,9 +6,11 @@ seq AS (
 ),
 passages AS (
   INSERT INTO patches_passage (reflection_id, batch_id, n, start, "end", text, text_hash, vector, live)
-  SELECT %(reflection)s, p.batch_id, p.n, p.start, p."end", p.text, p.text_hash, p.vector, true
+  SELECT %(reflection)s, p.batch_id, p.n, p.start, p."end", p.text, p.text_hash, v.vector, true
   FROM jsonb_to_recordset(%(passages)s::jsonb)
-    AS p(batch_id bigint, n int, start int, "end" int, text text, text_hash text, vector vector)
+    AS p(batch_id bigint, n int, start int, "end" int, text text, text_hash text)
+  LEFT JOIN ({vectors}) v ON v.text_hash = p.text_hash  -- a text without a vector breaks the column's NOT NULL
+  ORDER BY p.batch_id, p.n
 ),
 entities AS (
   INSERT INTO patches_entity (id, reflection_id, type, key, name)

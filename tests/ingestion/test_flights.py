@@ -7,7 +7,8 @@ from handoffs.models import Handoff
 from ingestion import dispatch, recovery, stages
 from ingestion.flights import advance
 from ingestion.lifecycles import RUN
-from ingestion.models import Flight, IngestRun, Quarantine, StageOutput
+from ingestion.models import Flight, IngestRun, Memo, Quarantine, StageOutput
+from ingestion.passages import hash_of
 from ingestion.stages import ORDER
 from ledger import statements
 from ledger.models import Event
@@ -227,6 +228,26 @@ def test_a_run_that_waited_goes_on_at_the_stage_where_it_failed(source):
     IngestRun.objects.update(next_attempt_at="2026-01-01T00:00Z")
     dispatch.tick()
     assert [flight.stage for flight in open_flights()] == ["embed"]
+
+
+def test_a_passage_whose_vector_is_gone_keeps_its_document_out_and_no_other(source):
+    flight = one_flight(source, "one", "two")
+    fly(flight, until="apply")
+    Memo.objects.filter(stage="embed", text_hash=hash_of("two")).delete()
+
+    advance(flight.pk, "apply", worker="w")
+
+    assert sorted(runs(source)) == [("completed", "applied"), ("retry_wait", "unexpected")]
+    assert [passage.text for passage in Passage.objects.all()] == ["one"]
+
+
+def test_vectors_reach_the_passages_as_the_model_made_them(source):
+    flight = one_flight(source, "one", "two")
+    fly(flight)
+    texts = ["one", "two"]
+    made = stages.table()["embed"].port.embed(texts)
+    kept = {passage.text: passage.vector for passage in Passage.objects.all()}
+    assert all((kept[text] == vector).all() for text, vector in zip(texts, made, strict=True))
 
 
 def test_statements_of_a_stage_do_not_grow_with_the_flight(settings, statement_count, capsys):
