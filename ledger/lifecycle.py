@@ -23,8 +23,8 @@ moved_{i} AS (
   RETURNING t.{pk} AS id, f.was, t.reason AS reason
 ),
 noted_{i} AS (
-  INSERT INTO ledger_event (at, lifecycle, row_id, was, became, reason, by)
-  SELECT now(), %s, id, was, %s, reason, %s FROM moved_{i}
+  INSERT INTO ledger_event (at, lifecycle, row_id, was, became, reason, by, note)
+  SELECT now(), %s, id, was, %s, reason, %s, %s FROM moved_{i}
 )"""
 
 
@@ -92,17 +92,19 @@ class Lifecycle:
         to: str,
         reason: Reason | Mapping[int, Reason],
         by: str,
+        note: str = "",
         **changes: Any,
     ) -> list[int]:
         """Move those of `rows` that are still in `was` to `to`, write one event each, return the ids moved.
 
         An id missing from the answer was moved by someone else: leave it alone. One statement, whatever the number
         of rows; locks in id order, so two movers never deadlock. `reason` and each of `changes` is one value for all
-        rows, or a mapping from id to value. Raises ValueError for a step that the table lacks.
+        rows, or a mapping from id to value; `note` is why, in a person's words. Raises ValueError for a step that the
+        table lacks.
         """
         self._check(was, to)
         with transaction.atomic(savepoint=False):
-            [moved] = take(self.step(rows, was=was, to=to, reason=reason, by=by, **changes))
+            [moved] = take(self.step(rows, was=was, to=to, reason=reason, by=by, note=note, **changes))
         return moved
 
     def step(
@@ -113,6 +115,7 @@ class Lifecycle:
         to: str,
         reason: Reason | Mapping[int, Reason],
         by: str,
+        note: str = "",
         **changes: Any,
     ) -> Step:
         """Prepare a move as `move` does it, to be taken together with others. Needs a transaction."""
@@ -129,7 +132,7 @@ class Lifecycle:
             table=meta.db_table,
             pk=meta.pk.column,
             assignments=", ".join(assignments),
-            parameters=[*parameters, *values, to, self.name, to, by],
+            parameters=[*parameters, *values, to, self.name, to, by, note],
         )
 
     def _check(self, was: Collection[str], to: str) -> None:

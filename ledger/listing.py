@@ -200,9 +200,16 @@ class Listing(admin.ModelAdmin[M]):
     def events(self, row: M) -> SafeString:
         found = Event.objects.filter(lifecycle=self.lifecycle, row_id=row.pk).order_by("id")[:EVENTS_SHOWN]
         return rendering.table(
-            ["at", "from", "to", "reason", "by"],
+            ["at", "from", "to", "reason", "by", "note"],
             [
-                (rendering.moment(one.at), one.was, rendering.state(one.became), one.get_reason_display(), one.by)
+                (
+                    rendering.moment(one.at),
+                    one.was,
+                    rendering.state(one.became),
+                    one.get_reason_display(),
+                    one.by,
+                    one.note or "-",
+                )
                 for one in found
             ],
         )

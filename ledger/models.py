@@ -15,6 +15,7 @@ class Event(models.Model):
     became = models.CharField(max_length=20)
     reason = models.CharField(max_length=40, choices=reasons)
     by = models.CharField(max_length=80)
+    note = models.TextField(blank=True, db_default="", help_text="Why, in the words of the person who decided it.")
 
     class Meta:
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]

@@ -77,7 +77,7 @@ GUARDS = [
     code("row lock of a move", f"{LIFECYCLES_DIE} two_operators", LIFECYCLE, '.select_for_update(of=("self",))', ""),
     code("status is compared", LIFECYCLES_DIE, LIFECYCLE, "rows.filter(status__in=sorted(was))", "rows.all()"),
     code("illegal step is refused", LIFECYCLES_DIE, LIFECYCLE, "if illegal := {", "if illegal := set() and {"),
-    code("one event per move", LIFECYCLES_DIE, LIFECYCLE, "reason, %s FROM moved_{i}", "reason, %s FROM moved_{i} WHERE false"),
+    code("one event per move", LIFECYCLES_DIE, LIFECYCLE, "reason, %s, %s FROM moved_{i}", "reason, %s, %s FROM moved_{i} WHERE false"),
     triggers("ledger_event", f"{LIFECYCLES_DIE} neither_changed"),
     triggers("ingestion_ingestrun", f"{LIFECYCLES_DIE} refuses_a_step"),
     # what came in

@@ -103,3 +103,11 @@ def test_events_can_be_neither_changed_nor_removed(deed):
     release(rows(make_run("quarantined")), by="ann")
     with pytest.raises(DatabaseError, match="Cannot"), transaction.atomic(), transaction.get_connection().cursor() as c:
         c.execute(deed)
+
+
+@pytest.mark.django_db
+def test_a_move_keeps_what_a_person_says_of_why():
+    held = make_run("quarantined")
+    told = {"reason": Reason.RELEASED, "by": "ann", "next_attempt_at": FromNow()}
+    RUN.move(rows(held), was={"quarantined"}, to="pending", note="the parser is mended", **told)
+    assert Event.objects.get().note == "the parser is mended"
