@@ -11,16 +11,14 @@ from django.db.models import Exists, OuterRef, QuerySet
 from ledger import statements
 from ledger.lifecycle import Step
 from ledger.reasons import Reason
+from patches.asserting import knowledge
 from patches.carriers import CARRIED, Carriage, given
 from patches.lifecycles import BATCH
 from patches.models import Carrier, PatchBatch, UncarriedBatch
-from patches.names import entity_id, slot_of
 from patches.rules import Vocabulary
 from patches.slots import revise
 from patches.sql import statement
-from patches.timeline import instants
 
-VALUES = ("text", "date")  # objects of these types are plain values, not entities
 APPLY_LOCK = 7_304_512
 
 
@@ -60,7 +58,9 @@ def apply(
         return []
     new = [content for content in contents if not content.comes_back]
     revived = [content.batch_id for content in contents if content.comes_back]
-    entities, assertions = _knowledge(reflection_id, new)
+    entities, assertions = knowledge(
+        reflection_id, [(content.batch_id, content.claims, content.vocabulary) for content in new]
+    )
     [(seq, left_behind, slots)] = statements.rows(
         statement("put").replace("{carried}", CARRIED).replace("{vectors}", vectors[0]),
         {
@@ -124,49 +124,3 @@ def _passages(contents: Sequence[Content]) -> list[dict[str, Any]]:
         for content in contents
         for passage in content.passages
     ]
-
-
-def _knowledge(reflection_id: int, contents: Sequence[Content]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The entities that the contents name, each once, and their assertions."""
-    entities: dict[UUID, dict[str, Any]] = {}
-    assertions = []
-
-    def entity(type_: str, key: str, name: str) -> UUID:
-        id_ = entity_id(reflection_id, type_, key)
-        entities.setdefault(id_, {"id": id_, "type": type_, "key": key, "name": name})
-        return id_
-
-    for content in contents:
-        for n, claim in content.claims:
-            subject = entity(claim["subject_type"], claim["subject_key"], claim["subject"])
-            is_value = claim["object_type"] in VALUES
-            many = content.vocabulary[claim["predicate"]].cardinality != "single"
-            assertions.append(
-                {
-                    "batch_id": content.batch_id,
-                    "n": n,
-                    "slot": slot_of(reflection_id, subject, claim["predicate"], claim["object_key"] if many else None),
-                    "subject_id": subject,
-                    "predicate": claim["predicate"],
-                    "object_entity": None
-                    if is_value
-                    else entity(claim["object_type"], claim["object_key"], claim["object"]),
-                    "object_text": claim["object"],
-                    "object_key": claim["object_key"],
-                    "quote": claim["quote"],
-                    "start": claim["start"],
-                    "end": claim["end"],
-                    **_validity(claim),
-                }
-            )
-    return sorted(entities.values(), key=lambda row: str(row["id"])), assertions
-
-
-def _validity(claim: Mapping[str, Any]) -> dict[str, Any]:
-    """What the text states; else from the document's own date on; else unknown."""
-    start, end, precision = instants(claim["from"], claim["to"])
-    basis = "stated" if start or end else "unknown"
-    if basis == "unknown" and claim["dated"] and claim["object_type"] != "date":
-        start, _, precision = instants(claim["dated"], None)
-        basis = "document"
-    return {"valid_from": start, "valid_to": end, "precision": precision, "basis": basis}
