@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from ingestion import connectors
+from ingestion import connectors, fairness
 from ingestion.duty import DUTY_LOCK
 from ingestion.lifecycles import ACTIVE, DUE
 from ingestion.models import Flight, IngestRun, Quarantine, Turn
@@ -16,15 +16,18 @@ from ledger import statements
 FLIGHTS_NAMED = 10
 COUNTED = 10_000
 
-# Who of its source goes before it: the better priority first, then who waits longer. Counted up to a mark.
+# Who of its source goes before it: the better class first (fairness.class_of), then who waits longer. Counted up to a
+# mark; of a retry and a fresh handoff that go by turns, the one that waits longer is taken for the first.
 AHEAD = """
 SELECT count(*) FROM (
   SELECT FROM ingestion_ingestrun r WHERE r.source_id = %(source)s AND r.status IN ('pending', 'retry_wait')
     AND r.waits_for_id IS NULL AND r.next_attempt_at <= now()
-    AND (r.priority, r.next_attempt_at, r.id) < (%(priority)s, %(due)s, %(run)s)
+    AND (greatest(0, r.priority - greatest(0, floor(extract(epoch FROM now() - r.next_attempt_at) / %(aging)s::float))),
+         r.next_attempt_at, r.id) < (%(class)s, %(due)s, %(run)s)
   UNION ALL
   SELECT FROM handoffs_handoff h WHERE h.source_id = %(source)s AND h.status = 'pending'
-    AND (h.priority, h.since) < (%(priority)s, %(due)s)
+    AND (greatest(0, h.priority - greatest(0, floor(extract(epoch FROM now() - h.since) / %(aging)s::float))), h.since)
+        < (%(class)s, %(due)s)
     AND NOT EXISTS (SELECT FROM ingestion_ingestrun r WHERE r.handoff_id = h.id
                     AND r.status IN ('pending', 'running', 'retry_wait', 'in_review'))
   LIMIT %(most)s) ahead
@@ -81,7 +84,9 @@ def _waiting(run: IngestRun, now: datetime) -> Iterator[Cause]:
 
 def _in_line(run: IngestRun, now: datetime) -> Iterator[Cause]:
     """It could go: say who goes first, and whether there is room."""
-    which: dict[str, Any] = {"source": run.source_id, "priority": run.priority, "due": run.next_attempt_at}
+    own = fairness.class_of(run.priority, run.next_attempt_at or now, now)
+    which: dict[str, Any] = {"source": run.source_id, "class": own, "due": run.next_attempt_at}
+    which |= {"aging": fairness.AGING.total_seconds()}
     [(ahead,)] = statements.rows(AHEAD, {**which, "run": run.pk, "most": COUNTED})
     if ahead:
         counted = f"{ahead:,}{' or more' if ahead == COUNTED else ''}"

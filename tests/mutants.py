@@ -1,6 +1,7 @@
-"""Take each guard away in turn; the tests named for it must die. Works in copies: the checkout stays as it is.
+"""Take each guard away in turn; the tests named for it must die. Works in copies of the checkout.
 
-`python tests/mutants.py WORD …` takes those guards alone whose name has one of the words.
+`python tests/mutants.py WORD …` takes those guards alone whose name has one of the words. Without a word the result is
+written to docs/reference/guards.md.
 """
 
 # ruff: noqa: E501  a guard a line
@@ -20,6 +21,18 @@ ROOT = Path(__file__).resolve().parents[1]
 AT_ONCE = 2
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", ".hypothesis", "node_modules")
 APPS = ("ledger", "handoffs", "patches", "ingestion")
+
+PAGE = ROOT / "docs/reference/guards.md"
+HEAD = """# Guards
+
+<!-- Made by `make mutants` from `tests/mutants.py`; edit that. -->
+
+Each lock, fence, comparison, constraint and trigger that something rests on was taken away by itself, and the tests run
+without it: {held} of {all} were missed by a test. `make mutants` does it again.
+
+| guard | where | what is not true without it |
+| --- | --- | --- |
+"""
 
 # A constraint or trigger is taken away by a migration that comes after all others.
 MIGRATION = """
@@ -70,6 +83,9 @@ CLAIMS_DIE, SYNC_DIE = "ingestion/test_claims.py", "ingestion/test_sync.py"
 GATE_DIES, KNOWLEDGE_DIES = "patches/test_gate.py", "patches/test_knowledge.py"
 CONSTRAINTS_DIE, DISPATCH_DIES = "ingestion/test_constraints.py", "ingestion/test_dispatch.py"
 FILES_DIE, TIMELINE_DIES = "ingestion/connectors/test_local_files.py", "patches/test_timeline.py"
+OPERATING, OPERATING_DIES = "ingestion/operating.py", "ingestion/test_operating.py"
+RELEASING, QUARANTINE_DIES = "ingestion/releasing.py", "ingestion/test_quarantine.py"
+POLICIES_DIE, MACHINE_DIES = "ingestion/test_policies.py", "properties/test_ledger_machine.py"
 INTAKE_DIES, PAYLOADS_DIE = "handoffs/test_intake.py", "handoffs/test_payloads.py"
 
 GUARDS = [
@@ -115,6 +131,22 @@ GUARDS = [
     code("one dispatcher decides", f"{DISPATCH_DIES} two_dispatchers", DISPATCH, "SELECT pg_try_advisory_xact_lock(%s), now()", "SELECT %s > 0, now()"),
     code("a newer payload waits its turn", f"{DISPATCH_DIES} newer_payload", DISPATCH, "w.status IN ('queued', 'ingesting'))", "false)"),
     code("a paused source holds", f"{DISPATCH_DIES} paused", "ingestion/fairness.py", "waits = source.paused or", "waits ="),
+    code("a cancel looks under a lock", f"{OPERATING_DIES} put_on_a_flight", OPERATING, "ORDER BY id FOR UPDATE", "ORDER BY id"),
+    code("a cancel is heeded", f"{OPERATING_DIES} under_way", "ingestion/stopping.py", "for run_id, asked_by in boarded.called_off.items():", "for run_id, asked_by in ():"),
+    code("a pause is heeded", f"{OPERATING_DIES} stops_before", "ingestion/stopping.py", "return not boarded.paused", "return True"),
+    code("what comes in meets the pause", f"{OPERATING_DIES} being_paused", INTAKE, "WHERE id = %s FOR SHARE", "WHERE id = %s"),
+    # failing and quarantine
+    code("a refused key pauses the source", f"{POLICIES_DIE} refused_key", "ingestion/failing.py", "if why := [", "if why := [] and ["),
+    code("what is gone is retired", f"{POLICIES_DIE} retired", "ingestion/failing.py", "if gone := [", "if gone := [] and ["),
+    code("a probe goes first", f"{QUARANTINE_DIES} goes_first", RELEASING, "!= run.id:\n            follows[", "is None:\n            follows["),
+    code("older bytes stay", f"{QUARANTINE_DIES} moved_on", "ingestion/reopening.py", "if handoff.older and", "if False and"),
+    code("reopening locks the reference", f"{QUARANTINE_DIES} while_a_run_is_released", "ingestion/reopening.py", "ORDER BY id FOR UPDATE", "ORDER BY id"),
+    code("a released content is claimed anew", f"{QUARANTINE_DIES} applied_meanwhile", RELEASING, "if run.taken or", "if"),
+    code("releases and claims exclude each other", f"{QUARANTINE_DIES} being_claimed", RELEASING, "SELECT pg_advisory_xact_lock(%(lock)s, id::int)", "SELECT %(lock)s, id::int"),
+    # what the machine of random steps finds by itself
+    code("machine: the fence", MACHINE_DIES, BOARDING, "AND status = 'open' AND fence = %(fence)s\n  RETURNING", "AND status = 'open'\n  RETURNING"),
+    code("machine: the compare when boarding", MACHINE_DIES, BOARDING, "AND f.worker = '' AND s.id", "AND s.id"),
+    code("machine: one claimant", MACHINE_DIES, CLAIMS, "elif claimed.get(content, item.run_id) != item.run_id:", "elif False:"),
     # sync
     code("a dispatched run keeps its handoff", f"{SYNC_DIE} keeps_its_handoff", SYNC, "runs[run] for run in ended]", "runs[run] for run in runs]"),
     code("one sync per source", f"{SYNC_DIE} one_process", SYNC, "SELECT pg_try_advisory_lock(%s, %s)", "SELECT true, %s, %s"),
@@ -196,13 +228,22 @@ def tried(guards: list[Guard]) -> Iterator[tuple[Guard, list[str]]]:
         yield from pool.map(attempt, guards)
 
 
+def said(died: list[str]) -> str:
+    """The first test that died, as a sentence."""
+    return died[0].removeprefix("test_").replace("_", " ") if died else "**nothing**"
+
+
 def main(words: list[str]) -> int:
     chosen = [guard for guard in GUARDS if not words or any(word in guard.name for word in words)]
     survivors = 0
+    rows = []
     for guard, died in tried(chosen):
         survivors += not died
+        rows.append(f"| {guard.name} | {f'`{guard.file}`' if guard.file else 'database'} | {said(died)} |\n")
         sys.stdout.write(f"{'dies    ' if died else 'SURVIVES'}  {guard.name}: {', '.join(died) or '-'}\n")
         sys.stdout.flush()
+    if not words:
+        PAGE.write_text(HEAD.format(held=len(chosen) - survivors, all=len(chosen)) + "".join(rows))
     sys.stdout.write(f"{len(chosen) - survivors} of {len(chosen)} guards are held by a test\n")
     return min(survivors, 1)
 

@@ -71,7 +71,9 @@ class Rig:
         return report
 
     def export(self, reflection: str) -> str:
-        return self.manage("export", "--reflection", reflection).stdout
+        done = self.manage("export", "--reflection", reflection)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def order(self, point: str, deed: str) -> None:
         """Have `deed` done by whichever process comes to `point` first."""

@@ -119,6 +119,19 @@ def test_broker_killed_under_load_with_a_task_running_and_a_slot_free(rig, folde
     assert_unharmed(rig, "broker-killed", undisturbed)
 
 
+@pytest.mark.long
+def test_broker_away_for_a_minute_costs_that_minute(rig, folder, undisturbed):
+    ingest = under_way(rig, folder, "broker-away")
+    kill_broker(rig)
+    time.sleep(60)  # the harm itself
+    assert not rig.server_pids("valkey-server")
+    embedded.ensure(rig.state_dir)
+    ingest.wait(180)
+    rig.ingest(folder, "broker-away", timeout=180)
+    assert rig.processes["worker"].poll() is None
+    assert_unharmed(rig, "broker-away", undisturbed)
+
+
 def test_both_servers_die_at_once(rig, folder, undisturbed):
     ingest = under_way(rig, folder, "both")
     kill_broker(rig)

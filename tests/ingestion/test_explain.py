@@ -7,7 +7,7 @@ from django.db import connection
 from django.utils import timezone
 
 from handoffs.models import Source
-from ingestion import dispatch, duty
+from ingestion import dispatch, duty, fairness
 from ingestion.depths import queue
 from ingestion.explain import explain
 from ingestion.flights import advance
@@ -86,6 +86,12 @@ def test_a_run_counts_who_of_its_source_goes_before_it(run):
     make_run("pending")  # another source's
     assert causes(run) == ["behind"]
     assert says(run, "behind").startswith("3 of its source")
+
+
+def test_what_waited_long_enough_goes_before_a_better_priority(run):
+    aged = run.next_attempt_at - 2 * fairness.AGING
+    make_run("pending", source=run.source, priority=2, next_attempt_at=aged)
+    assert says(run, "behind").startswith("1 of its source")
 
 
 def test_a_run_for_which_there_is_no_room_names_the_flights(run, settings, monkeypatch):
