@@ -160,6 +160,8 @@ GUARDS = [
     code("offenders are taken out", GATE_DIES, "patches/evaluation/judge.py", "        sorted(rejected),", "        [],"),
     code("digest is compared", GATE_DIES, "patches/evaluation/checks/digest.py", "same = digest_of(batch.patches) == batch.digest", "same = True"),
     code("quote is verbatim", GATE_DIES, "patches/evaluation/checks/quotes.py", 'batch.text[claim["start"] : claim["end"]] != claim["quote"]', "False"),
+    code("only what is asserted becomes a fact", GATE_DIES, "patches/evaluation/checks/polarity.py", 'claim.get("polarity", ASSERTED) != ASSERTED', "False"),
+    code("rumours are no misreading", f"{GATE_DIES} rumours", "patches/evaluation/checks/most_stand.py", 'if claim.get("polarity", ASSERTED) == ASSERTED', ""),
     code("most claims stand", GATE_DIES, "patches/evaluation/checks/most_stand.py", "or value <= LARGEST_SHARE", "or True"),
     code("verdict is bound to its digest", f"{GATE_DIES} another_digest", "patches/evaluation/judge.py", "digest__in=[judgement.digest for judgement in passed]", ""),
     code("only what is approved is applied", f"{GATE_DIES} withdrawn", "ingestion/landing.py", "must_move=3 * len(done)", "must_move=0"),

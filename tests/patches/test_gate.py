@@ -52,8 +52,9 @@ def judged(**claim) -> Judged:
         ("predicate_is_known", {"predicate": "hates"}),
         ("predicate_is_known", {"subject_type": "person"}),
         ("predicate_is_known", {"object_type": "place"}),
-        ("predicate_is_known", {"polarity": "negated"}),
-        ("predicate_is_known", {"polarity": "hedged"}),
+        ("claim_is_asserted", {"polarity": "negated"}),
+        ("claim_is_asserted", {"polarity": "hedged"}),
+        ("claim_is_asserted", {"polarity": "reported"}),
         ("predicate_is_known", {"object_key": ""}),
         ("time_makes_sense", {"from": "2019", "to": "2018"}),
         ("time_makes_sense", {"from": "2019-02-30"}),
@@ -66,6 +67,18 @@ def test_a_claim_that_does_not_stand_is_taken_out_and_the_others_stay(check, cla
     assert judgement.decision == "approve"
     assert judgement.rejected == [2]
     assert [name for name in PER_PATCH if not judgement.checks[name]["passed"]] == [check]
+
+
+def test_a_claim_that_does_not_say_how_it_stands_is_asserted():
+    unsaid = {name: value for name, value in GOOD.items() if name != "polarity"}
+    patches = (("assert_fact", unsaid),)
+    assert judge(1, Judged(digest_of(patches), TEXT, patches, vocabulary())).rejected == []
+
+
+def test_a_text_full_of_rumours_was_read_well():
+    patches = (("assert_fact", GOOD), *[("assert_fact", GOOD | {"polarity": "hedged"})] * 9)
+    judgement = judge(1, Judged(digest_of(patches), TEXT, patches, vocabulary()))
+    assert (judgement.decision, len(judgement.rejected)) == ("approve", 9)
 
 
 def test_a_batch_without_fault_passes_every_check():

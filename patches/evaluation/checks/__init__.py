@@ -7,7 +7,7 @@ scope rejects the batch.
 
 from collections.abc import Callable, Mapping
 
-from patches.evaluation.checks import digest, most_stand, quotes, times, vocabulary
+from patches.evaluation.checks import digest, most_stand, polarity, quotes, times, vocabulary
 from patches.evaluation.result import CheckResult, Judged
 
 Check = Callable[[Judged], CheckResult]
@@ -15,6 +15,7 @@ Check = Callable[[Judged], CheckResult]
 PER_PATCH: Mapping[str, Check] = {
     "quote_is_verbatim": quotes.verbatim,
     "predicate_is_known": vocabulary.known,
+    "claim_is_asserted": polarity.asserted,
     "time_makes_sense": times.sane,
 }
 PER_BATCH: Mapping[str, Check] = {

@@ -1,4 +1,4 @@
-"""predicate_is_known: the predicate is registered, subject and object are of its types, and the claim is asserted."""
+"""predicate_is_known: the predicate is registered, and subject and object are of its types."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,6 @@ def _fits(batch: Judged, claim: Mapping[str, Any]) -> bool:
     predicate = batch.predicates.get(claim["predicate"])
     return (
         predicate is not None
-        and claim["polarity"] == "asserted"
         and claim["subject_type"] in predicate.subject_types
         and claim["object_type"] in predicate.object_types
         and bool(claim["subject_key"])
