@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from ingestion.adapters import EXTRACTORS, load
 from patches.predicates_seed import SEED
-from tests.extraction.labelled import LABELLED
+from tests.extraction.labelled import HELD_OUT, TUNING
 
-TEXTS = [labelled.text for labelled in LABELLED]
+TEXTS = [labelled.text for labelled in TUNING + HELD_OUT]
 PREDICATES = {predicate.name: predicate for predicate in SEED}
 PIECES = [
     "Ann Lee ",

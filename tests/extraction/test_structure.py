@@ -17,6 +17,13 @@ NOT_NOTES = {
     "broken": "---\nkey: [unclosed\nauthor: Ann Lee\n---\n",
     "deep": "---\nkey: " + "[" * 3000 + "\nauthor: Ann Lee\n---\n",
     "manifest": "---\nkind: Service\nmetadata:\n  name: Ann Lee\n---\n",
+    "matrix": "[[3, null]]",
+    "fenced record": "```\n# Ann Lee\nRole: director\nCompany: Acme Ltd\n```",
+    "one line": "# Acme Ltd\nDirector: Ann Lee",
+    "about something else": "# Ann Lee\n\nThe form has these fields.\nRole: director\nCompany: Acme Ltd\n",
+    "roles in code": "# Ann Lee\nRole: admin\nCompany: Acme Ltd\n",
+    "votes": "| Candidate | Role | Votes |\n| --- | --- | --- |\n| Ann Lee | director | 3 |\n",
+    "uneven row": "| Role | Name |\n| --- | --- |\n| Director | Ann Lee | 2019 |\n",
     "no name": "---\nauthor: admin\ndate: soon\n---\n",
 }
 
@@ -42,3 +49,29 @@ def test_links_are_quoted_whole_and_name_the_note():
         ("Pump schedule", "[[Pump schedule#winter|the plan]]"),
         ("pump.png", "[[pump.png]]"),
     ]
+
+
+def test_a_record_below_a_heading_is_quoted_line_by_line():
+    text = "# Acme Ltd\n\n- **Director:** [[Ann Lee|Ann]]\n- **Since:** May 2019\n- **Staff:** about 1,200\n"
+
+    told = {(c.predicate, c.object, c.period.start, text[c.start : c.end]) for c in structural_claims(text)}
+
+    assert told == {
+        ("links_to", "Ann Lee", None, "[[Ann Lee|Ann]]"),
+        ("led_by", "Ann Lee", "2019-05", "- **Director:** [[Ann Lee|Ann]]"),
+        ("employs", "1200", None, "- **Staff:** about 1,200"),
+    }
+
+
+def test_a_row_of_a_table_is_quoted_whole():
+    text = "Intro\n\n| Role | Name | Since |\n|:--|---|--:|\n| Chair | Ann Lee | 2019 |\n| Clerk | Bo | |\n"
+
+    [claim] = structural_claims(text)
+
+    assert (claim.subject, claim.predicate, claim.object, claim.period.start) == (
+        "Ann Lee",
+        "has_role",
+        "chair",
+        "2019",
+    )
+    assert text[claim.start : claim.end] == "| Chair | Ann Lee | 2019 |"

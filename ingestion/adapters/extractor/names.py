@@ -36,6 +36,7 @@ TITLES = re.compile(
 )
 KINDS = frozenset(ENDINGS.lower().split("|"))
 GENERIC = KINDS | {"state", "government", "parliament", "team", "project", "harbour", "harbor"}
+GENERIC |= {"software", "program", "product", "package", "licensor", "licensee", "contributor", "buyer", "seller"}
 
 
 def plain(written: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from spacy.tokens import Doc, Token
 
-from .vocabulary import APPOINT, BE, CONDITIONS, DENY, HEDGE_VERBS, HEDGES, LOUD_HEDGES, NEGATIONS, SAY
+from .vocabulary import APPOINT, BE, CONDITIONS, DENY, HEDGE_VERBS, HEDGES, LOUD_HEDGES, NEGATIONS, SAY, UNREAL
 
 REPORTS = frozenset({"ccomp", "parataxis"})
 
@@ -38,6 +38,8 @@ def _hedged(token: Token) -> bool:
     children = {child.lower_ for child in token.children if child.dep_ not in ("nsubj", "nsubjpass", "dobj", "pobj")}
     if children & HEDGES or children & CONDITIONS:
         return True
+    if _wished(token) or _inverted(token):
+        return True
     if token.head is token:
         return False
     governed = token.dep_ in ("xcomp", "ccomp", "oprd", "acl", "advcl")
@@ -47,9 +49,25 @@ def _hedged(token: Token) -> bool:
     return infinitive and token.head.lower_ not in APPOINT
 
 
+def _wished(token: Token) -> bool:
+    """Whether it is a wish or a resolution: "that she be appointed"."""
+    helpers = {child.lower_ for child in token.children if child.dep_ in ("aux", "auxpass")}
+    return helpers == {"be"} or (token.lower_ == "be" and not helpers)
+
+
+def _inverted(token: Token) -> bool:
+    """Whether the helper stands before the subject, as in a condition: "had Acme bought Beta"."""
+    subject = next((child.i for child in token.children if child.dep_ in ("nsubj", "nsubjpass")), None)
+    return subject is not None and any(
+        child.dep_ in ("aux", "auxpass") and child.lower_ in ("had", "were", "should") and child.i < subject
+        for child in token.children
+    )
+
+
 def _loudly_hedged(doc: Doc) -> bool:
     text = doc.text.lower()
-    return doc.text.rstrip("\"'\u201d\u2019) ").endswith("?") or any(word in text for word in LOUD_HEDGES)
+    asked = doc.text.rstrip("\"'\u201d\u2019) ").endswith("?")
+    return asked or any(word in text for word in LOUD_HEDGES) or UNREAL.search(text) is not None
 
 
 def _reported(clause: Token) -> bool:

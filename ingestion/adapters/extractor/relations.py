@@ -44,6 +44,7 @@ RELATIONS = (
     _row("led_by", "led leads headed heads runs ran", "patient:organization", "agent:person", "state"),
     _row("led_by", "chairs chaired directs directed manages managed", "patient:organization", "agent:person", "state"),
     _row("founded_by", "founded established", "patient:organization", "agent:person", "timeless"),
+    _row("owned_by", "owned owns own", "patient:organization", "agent:organization,person", "state"),
     _row("acquired_by", "acquired acquires bought buys", "patient:organization", "agent:organization", "start"),
     _row("located_in", "based headquartered", "patient:organization", "in|at:place", "state"),
     _row("located_in", "located situated", "patient:organization,place", "in|at|on:place", "state"),

@@ -22,11 +22,13 @@ from .vocabulary import (
     SERVE,
     STAY,
     STEP_DOWN,
+    SUBSIDIARY,
     TAKE_UP,
 )
 
 OWNERS = ("organization", "place")
-ROLE_WORDS = ROLES | FOUNDER | {MEMBER}
+ROLE_WORDS = ROLES | FOUNDER | {MEMBER, SUBSIDIARY}
+BELONGING = {MEMBER, SUBSIDIARY}  # said of organisations too, and no role of a person
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def role_claims(sentence: Parsed) -> Iterator[Claim]:
 
 
 def _claims(sentence: Parsed, role: Role, holding: Holding) -> Iterator[Claim]:
-    person = sentence.thing(holding.person, "person", *(("organization",) if role.name == MEMBER else ()))
+    person = sentence.thing(holding.person, "person", *(("organization",) if role.token.lower_ in BELONGING else ()))
     if not person:
         return
     owner = role.owner or _appointer(sentence, holding.clause)
@@ -75,7 +77,7 @@ def _claims(sentence: Parsed, role: Role, holding: Holding) -> Iterator[Claim]:
         for predicate, subject, object_ in _within(role, owner, person):
             when = Period() if predicate == "founded_by" else period
             yield from sentence.tell(predicate, subject, object_, holding.clause, when, apposed=holding.apposed)
-    if role.name == MEMBER or role.name in FOUNDER:
+    if role.token.lower_ in BELONGING or role.name in FOUNDER:
         return
     # Beside a name, "master" is as often a branch of a repository, and "Solar Designer" a name of its own.
     if owner or not holding.apposed or (" " in role.name and role.token.text.islower()):
@@ -87,6 +89,8 @@ def _within(role: Role, owner: Mention, person: Mention) -> Iterator[tuple[str, 
     """Yield what a role in an organisation says besides the role itself."""
     if role.name == MEMBER:
         yield "member_of", person, owner
+    elif role.token.lower_ == SUBSIDIARY and person.type == "organization":
+        yield "owned_by", person, owner
     elif role.name in FOUNDER:
         yield "founded_by", owner, person
     if role.name in LEADS:
@@ -109,7 +113,7 @@ def _appointer(sentence: Parsed, clause: Token) -> Mention | None:
 
 def _role(sentence: Parsed, token: Token) -> Role | None:
     """Read the noun phrase around a role noun; None for former and future holders, and if it cannot be told whose."""
-    if any(child.lower_ in FORMER for child in token.lefts):
+    if any(child.lower_ in FORMER | APPOINT for child in token.lefts):
         return None
     words = [
         word.lower_
@@ -122,7 +126,10 @@ def _role(sentence: Parsed, token: Token) -> Role | None:
     owner = next((m for child in token.lefts if (m := sentence.thing(child, *OWNERS))), None)
     if owner:
         return Role(token, name, "of", owner)
-    for prep in children(token, "prep"):
+    if any(child.lower_ == "whose" for child in children(token, "poss")) and token.head.dep_ == "relcl":
+        return Role(token, name, "of", sentence.thing(token.head.head, *OWNERS))
+    shared = token.head if token.dep_ == "conj" and token.head.lower_ in ROLE_WORDS else token  # "founder and head of"
+    for prep in [*children(token, "prep"), *(p for p in children(shared, "prep") if p.i > token.i)]:
         target = next(iter(children(prep, "pobj")), None)
         if target is None or prep.lower_ not in ("of", "at", "for", "with", "in"):
             continue
@@ -145,7 +152,7 @@ def _role_in_a_field(sentence: Parsed, token: Token, name: str, target: Token) -
 
 def _holdings(sentence: Parsed, role: Role) -> Iterator[Holding]:
     token = role.token
-    while token.dep_ == "conj" and token.head.lower_ in ROLES:
+    while token.dep_ == "conj" and token.head.lower_ in ROLES | FOUNDER:
         token = token.head
     yield from _beside(sentence, role, token)
     verb = token.head

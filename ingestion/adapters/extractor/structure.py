@@ -1,16 +1,30 @@
-"""Claims that a note states by its form: front matter, mail and minutes headers, wikilinks, tags. Needs no model."""
+"""Claims that a text states by its form: front matter, mail and minutes headers, wikilinks, tags, records, tables.
+
+Needs no model.
+"""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import yaml
 
-from ingestion.ports import Claim, Period
+from ingestion.ports import Claim
 
 from . import dates, names
-from .roles import role_text
-from .vocabulary import LEADS, words
+from .lines import KEYED, line_claims, unlinked
+from .records import (
+    NAME,
+    ORGANIZATION_KINDS,
+    PERSON_KINDS,
+    Field,
+    Fields,
+    is_full_name,
+    of_organization,
+    of_person,
+    values,
+)
+from .tables import TABLE, table_claims
+from .vocabulary import words
 
 FRONT = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE)
 FRONT_LIMIT = 8_000  # characters; a longer block is data, and YAML's composer is slow on nested brackets
@@ -24,7 +38,7 @@ WIKILINK = re.compile(
 )
 PROGRAM_WORDS = words(
     "nodiscard noreturn fallthrough likely unlikely deprecated maybe_unused no_unique_address carries_dependency "
-    "None True False nil null self cls"
+    "None True False nil null true false self cls"
 )
 TAGS_LINE = re.compile(r"^[ \t]*(?P<named>[Tt]ags:)?(?P<tags>(?:[ \t,]*#[A-Za-z][\w/-]{1,49}\b)+)[ \t]*$", re.MULTILINE)
 TAG = re.compile(r"#([A-Za-z][\w/-]*)")
@@ -32,23 +46,6 @@ PREPROCESSOR = words(
     "include define undef if ifdef ifndef elif else endif pragma error warning line region endregion import"
 )
 MAILBOX = re.compile(r"\s*<[^<>\s]+@[^<>\s]+>\s*$")
-
-PERSON_KINDS = {"person", "people", "contact"}
-ORGANIZATION_KINDS = {"organization", "organisation", "company", "department", "partner"}
-NAME = ("name", "title")
-ORGANIZATION = ("organization", "organisation", "org", "company", "employer")
-
-
-@dataclass(frozen=True)
-class Field:
-    """One value of the front matter, with the offsets of its line."""
-
-    value: str
-    start: int
-    end: int
-
-
-Fields = Mapping[str, list[Field]]
 
 
 def is_structured(text: str) -> bool:
@@ -58,17 +55,18 @@ def is_structured(text: str) -> bool:
         or "[[" in text
         or HEADER.match(text) is not None
         or ("#" in text and TAGS_LINE.search(text) is not None)
+        or (":" in text and KEYED.search(text) is not None)
+        or ("|" in text and TABLE.search(text) is not None)
     )
 
 
 def structural_claims(text: str) -> list[Claim]:
-    fields = front_matter(text)
-    found = [*_of_document(fields), *_of_subject(fields)]
-    if not fields:
-        found += [*_of_header(text), *_links_and_tags(text)]
-    else:
-        found += _links(text)
-    return found
+    if not is_structured(text):
+        return []
+    prose = CODE.sub(lambda code: re.sub(r"[^\n]", " ", code[0]), text) if "`" in text else text
+    if fields := front_matter(text):
+        return [*_of_document(fields), *_of_subject(fields), *_links(prose)]
+    return [*_of_header(text), *_links(prose), *_tags(prose), *line_claims(prose), *table_claims(prose)]
 
 
 def front_matter(text: str) -> Fields:
@@ -99,91 +97,35 @@ def _scalars(text: str, offset: int, key: yaml.Node, value: yaml.Node) -> Iterat
         node = waiting.pop(0)
         if isinstance(node, yaml.SequenceNode):
             waiting = [*node.value, *waiting]
-        elif isinstance(node, yaml.ScalarNode) and (plain := _unlinked(node.value)):
+        elif isinstance(node, yaml.ScalarNode) and (plain := unlinked(node.value)):
             yield Field(plain, start, end)
 
 
-def _unlinked(value: str) -> str:
-    """Take `[[Note|alias]]` for the note's name."""
-    link = WIKILINK.fullmatch(value.strip())
-    return " ".join((link[1] if link else value).split())
-
-
 def _of_document(fields: Fields) -> Iterator[Claim]:
-    for field in _all(fields, "author", "authors"):
+    for field in values(fields, "author", "authors"):
         yield from _authors(field)
-    for field in _all(fields, "tags", "tag", "keywords"):
+    for field in values(fields, "tags", "tag", "keywords"):
         for tag in re.split(r"[,;]\s*", field.value):
             if plain := tag.strip().lstrip("#"):
                 yield Claim("tagged", None, "document", plain, "text", field.start, field.end)
-    for field in _all(fields, "date")[:1]:
+    for field in values(fields, "date")[:1]:
         if day := dates.iso(field.value):
             yield Claim("dated", None, "document", day, "date", field.start, field.end)
 
 
 def _authors(field: Field) -> Iterator[Claim]:
     for name in re.split(r"\s*(?:,|;|&|\band\b)\s*", MAILBOX.sub("", field.value)):
-        if _is_full_name(name):
+        if is_full_name(name):
             yield Claim("author", None, "document", names.plain(name), "person", field.start, field.end)
 
 
-def _is_full_name(name: str) -> bool:
-    plain = names.plain(name)
-    return " " in plain and names.PERSON.fullmatch(plain) is not None and not names.ORGANIZATION.search(plain)
-
-
 def _of_subject(fields: Fields) -> Iterator[Claim]:
-    kind = next((f.value.lower() for f in _all(fields, "type", "kind")), "")
-    name = next(iter(_all(fields, *NAME)), None)
-    if name and kind in PERSON_KINDS and _is_full_name(name.value):
-        yield from _of_person(fields, names.plain(name.value))
+    kind = next((f.value.lower() for f in values(fields, "type", "kind")), "")
+    name = next(iter(values(fields, *NAME)), None)
+    if name and kind in PERSON_KINDS and is_full_name(name.value):
+        yield from of_person(fields, names.plain(name.value))
     elif name and kind in ORGANIZATION_KINDS:
-        yield from _of_organization(fields, names.plain(name.value))
-
-
-def _of_person(fields: Fields, person: str) -> Iterator[Claim]:
-    period = _period(fields)
-    homes = _all(fields, *ORGANIZATION)
-    for role in _all(fields, "role", "position"):
-        organization = names.plain(homes[0].value) if len(homes) == 1 else ""
-        if organization and role.value.lower() in LEADS:
-            yield Claim("led_by", organization, "organization", person, "person", role.start, role.end, period)
-        written = role_text(role.value, organization)
-        yield Claim("has_role", person, "person", written, "text", role.start, role.end, period)
-    for home in homes:
-        object_ = names.plain(home.value)
-        yield Claim("works_for", person, "person", object_, "organization", home.start, home.end, period)
-    for body in _all(fields, "member_of"):
-        yield Claim("member_of", person, "person", names.plain(body.value), "organization", body.start, body.end)
-    for place in _all(fields, "location", "lives_in")[:1]:
-        yield Claim("located_in", person, "person", names.plain(place.value), "place", place.start, place.end)
-
-
-def _of_organization(fields: Fields, organization: str) -> Iterator[Claim]:
-    def tell(predicate: str, kind: str, found: list[Field], period: Period | None = None) -> Iterator[Claim]:
-        for field in found:
-            value = dates.iso(field.value) if kind == "date" else names.plain(field.value)
-            if value and (kind != "person" or _is_full_name(value)):
-                span = (field.start, field.end)
-                yield Claim(predicate, organization, "organization", value, kind, *span, period or Period())
-
-    bought = next((dates.iso(f.value) for f in _all(fields, "acquired", "acquired_on")), None)
-    yield from tell("led_by", "person", _all(fields, *sorted(LEADS), "led_by")[:1], _period(fields))
-    yield from tell("founded_on", "date", _all(fields, "founded", "established")[:1])
-    yield from tell("founded_by", "person", _all(fields, "founder", "founders", "founded_by"))
-    yield from tell("located_in", "place", _all(fields, "location", "headquarters", "based_in")[:1])
-    yield from tell("member_of", "organization", _all(fields, "member_of"))
-    yield from tell("acquired_by", "organization", _all(fields, "acquired_by")[:1], Period(start=bought))
-
-
-def _period(fields: Fields) -> Period:
-    since = next((dates.iso(f.value) for f in _all(fields, "since", "start", "from")), None)
-    until = next((dates.iso(f.value) for f in _all(fields, "until", "end", "to")), None)
-    return Period(since, until)
-
-
-def _all(fields: Fields, *keys: str) -> list[Field]:
-    return [field for key in keys for field in fields.get(key, [])]
+        yield from of_organization(fields, names.plain(name.value))
 
 
 def _of_header(text: str) -> Iterator[Claim]:
@@ -205,9 +147,8 @@ def _of_header(text: str) -> Iterator[Claim]:
             yield from _authors(field)
 
 
-def _links_and_tags(text: str) -> Iterator[Claim]:
-    yield from _links(text)
-    for line in TAGS_LINE.finditer(CODE.sub(lambda m: " " * len(m[0]), text)):
+def _tags(text: str) -> Iterator[Claim]:
+    for line in TAGS_LINE.finditer(text):
         tags = TAG.findall(line["tags"])
         # One "#word" on a line is as often a comment or a directive as a tag.
         if (line["named"] or len(tags) > 1) and not PREPROCESSOR & set(tags):
@@ -217,11 +158,16 @@ def _links_and_tags(text: str) -> Iterator[Claim]:
 
 
 def _links(text: str) -> Iterator[Claim]:
-    for link in WIKILINK.finditer(CODE.sub(lambda m: " " * len(m[0]), text)):
+    for link in WIKILINK.finditer(text):
         name = link[1].strip()
-        if name != link[1] or "://" in name or name in PROGRAM_WORDS or _is_table_of_toml(text, link):
+        if name != link[1] or "://" in name or _is_list_of_values(name) or _is_table_of_toml(text, link):
             continue
         yield Claim("links_to", None, "document", name, "text", link.start(), link.end())
+
+
+def _is_list_of_values(name: str) -> bool:
+    """Whether it is a row of a matrix or an attribute: "3, null"."""
+    return any(part.strip() in PROGRAM_WORDS for part in name.split(","))
 
 
 def _is_table_of_toml(text: str, link: re.Match[str]) -> bool:

@@ -7,10 +7,15 @@ from .relations import FOUNDING, RELATIONS
 from .roles import ROLE_WORDS
 from .sentences import all_sentences
 from .structure import is_structured
-from .vocabulary import MEMBER
+from .vocabulary import EMPLOY, MEMBER, SUBSIDIARY, SUMS
 
 OF_PERSONS = ROLE_WORDS.union(*(r.verbs for r in RELATIONS if "person" in r.subject_types + r.object_types))
-OF_OTHERS = FOUNDING.union({MEMBER}, *(r.verbs for r in RELATIONS if {"organization", "place"} & set(r.subject_types)))
+OF_OTHERS = FOUNDING.union(
+    {MEMBER, SUBSIDIARY, "employees", "staff"},
+    EMPLOY,
+    SUMS,
+    *(r.verbs for r in RELATIONS if {"organization", "place"} & set(r.subject_types)),
+)
 WORDS = OF_PERSONS | OF_OTHERS
 
 WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")

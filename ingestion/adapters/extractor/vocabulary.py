@@ -1,5 +1,7 @@
 """The words that the rules know, in lower case."""
 
+import re
+
 
 def words(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
@@ -24,9 +26,11 @@ ROLES = words(
     "senator councillor registrar assistant"
 )
 MEMBER = "member"
+SUBSIDIARY = "subsidiary"
 FOUNDER = words("founder co-founder cofounder")
 FORMER = words(
-    "former ex previous late then next future incoming would-be designate aspiring possible proposed erstwhile"
+    "former ex previous late then next future incoming would-be designate aspiring possible proposed erstwhile "
+    "outgoing retiring departing elect onetime sometime"
 )
 # Said of one who holds the role, but no part of its name.
 PASSING = words("new longtime current our first own popular present its their his her the a an female male youngest")
@@ -45,7 +49,7 @@ SAY = words(
     "argued argues suggested suggests alleged alleges insisted insists believes believed believe thinks thought think "
     "guess suppose assume hear heard understand"
 )
-DENY = words("denied denies deny disputed disputes rejected rejects untrue false")
+DENY = words("denied denies deny disputed disputes rejected rejects untrue false confused mistaken")
 HEDGE_VERBS = words(
     "expected expects expect plans planned planning hopes hoped hope wants wanted considering considered proposed "
     "proposes thought believed rumoured rumored said understood tipped asked invited offered seeks sought intends "
@@ -54,12 +58,24 @@ HEDGE_VERBS = words(
 )
 HEDGES = words(
     "may might could would should will shall 'll reportedly allegedly apparently perhaps possibly probably supposedly "
-    "maybe presumably purportedly likely"
+    "maybe presumably purportedly likely almost nearly"
 )
 LOUD_HEDGES = (
     "reportedly", "allegedly", "rumour", "rumor", "supposedly", "purportedly", "unconfirmed", "speculat", "apparently",
 )  # fmt: skip
 CONDITIONS = words("if whether unless")
 NEGATIONS = words("not n't never neither nor longer hardly no")
+UNREAL = re.compile(  # told of a made-up world, or as an example
+    r"\bin (?:the|this|that|his|her|their|a|an|one) (?:\w+ ){0,2}"
+    r"(?:novel|novels|film|movie|story|stories|series|play|plays|book|game|poem|dream|episode|fairy tale|sketch)\b"
+    r"|\b(?:imagine|suppose|pretend|for example|e\.g\.|once upon a time|fictional|fictitious|hypothetical)\b"
+    r"|^example\b",
+    re.IGNORECASE,
+)
+MANY_PEOPLE = words("people persons workers employees staff men women")
+EMPLOY = words("employs employ employed")
+SUMS = {"revenue": "has_revenue", "revenues": "has_revenue", "turnover": "has_revenue", "budget": "has_budget"}
+HAVE_SUM = words("has have had reported reports posted posts generated generates recorded records made makes")
+REACH_SUM = words("is was were are rose fell grew increased reached amounted stood totalled totaled")
 BODIES = words("board committee council commission association society union club federation panel parliament")
 OFFICES = words("office offices headquarters base seat workshop workshops depot staff")
