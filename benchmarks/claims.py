@@ -3,14 +3,13 @@
 import os
 import random
 import time
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from celery import current_app
 from django.db import transaction
 from django.test import override_settings
 
+from benchmarks.effort import waited_ms
 from benchmarks.filling import empty
 from benchmarks.report import Report
 from handoffs.models import Reflection, Source
@@ -185,14 +184,9 @@ def _timed_tick() -> tuple[float, float, int]:
     """Milliseconds, those of them spent waiting for a CPU, and the flights opened."""
     [(backend,)] = statements.rows("SELECT pg_backend_pid()")
     processes = (os.getpid(), backend)
-    waited_ms, began = _waited_ms(processes), time.perf_counter()
+    waited, began = waited_ms(processes), time.perf_counter()
     flights = dispatch.tick()
-    return 1000 * (time.perf_counter() - began), _waited_ms(processes) - waited_ms, flights
-
-
-def _waited_ms(processes: Iterable[int]) -> float:
-    """How long the processes have been ready to run, and did not (the kernel's sched-stats.txt)."""
-    return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) for pid in processes) / 1e6
+    return 1000 * (time.perf_counter() - began), waited_ms(processes) - waited, flights
 
 
 def _land(count: int, chance: random.Random) -> None:

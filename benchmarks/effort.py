@@ -5,7 +5,7 @@ Rates of a shared machine differ from minute to minute with what its neighbours 
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,11 @@ def measured(*processes: int) -> Iterator[Effort]:
     yield effort
     effort.wall_s = time.perf_counter() - began
     effort.cpu_s = _cpu_s(leaders) - before
+
+
+def waited_ms(processes: Iterable[int]) -> float:
+    """How long the processes have been ready to run, and did not (the kernel's sched-stats.txt)."""
+    return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) for pid in processes) / 1e6
 
 
 def _postmaster() -> int:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from getpass import getuser
 from typing import IO, Any, ClassVar, cast
@@ -103,6 +103,13 @@ class OperatorCommand(Reporting):
                 self.stdout.write("Nothing to do.")
         if counts["refused"]:
             raise SystemExit(SOME_COULD_NOT)
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on, as an option's type."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
 
 
 def operator() -> str:

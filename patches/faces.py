@@ -9,17 +9,29 @@ from rich.markup import escape
 from patches.facts import Known
 
 SHAPES = {"year": "%Y", "month": "%Y-%m", "day": "%Y-%m-%d"}
+MARGIN = " " * 25
 
 
-def show_facts(console: Console, known: Sequence[Known]) -> None:
-    """Print a line per fact, and under it the words that it rests on."""
+def show_facts(console: Console, known: Sequence[Known], *, history: bool = False, words: bool = True) -> None:
+    """Print a line per fact, under it the words that it rests on, and for its history when it was known."""
     for fact in known:
         when = f"{stated(fact.valid_from, fact):>10} – {stated(fact.valid_to, fact, last=True):10}"
         console.print(
-            f"{when}  {escape(fact.subject)} {fact.label} [bold]{escape(fact.object)}[/bold]", highlight=False
+            f"{when}  {escape(fact.subject)} {escape(fact.label)} [bold]{escape(fact.object)}[/bold]", highlight=False
         )
-        words = " ".join((fact.quote or "").split())
-        console.print(f"{'':25}[dim]“{escape(words)}”  {escape(fact.source or '')}[/dim]", highlight=False)
+        if history:
+            console.print(f"{MARGIN}{known_during(fact)}", highlight=False)
+        for said in fact.evidence[:1] if words else ():
+            quote, named = " ".join(said.quote.split()), ", ".join(said.documents) or said.title
+            console.print(f"{MARGIN}[dim]“{escape(quote)}”  {escape(named)}[/dim]", highlight=False)
+
+
+def known_during(fact: Known) -> str:
+    """Between which apply numbers, and when that was."""
+    since = f"known from {fact.known_from} ({fact.known_from_at:%Y-%m-%d %H:%M})"
+    if fact.known_to is None or fact.known_to_at is None:
+        return f"{since} on"
+    return f"{since} until {fact.known_to} ({fact.known_to_at:%Y-%m-%d %H:%M})"
 
 
 def stated(moment: datetime | None, fact: Known, *, last: bool = False) -> str:

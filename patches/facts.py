@@ -1,17 +1,41 @@
-"""What the store holds of an entity: its open facts, with the words that they rest on."""
+"""What the store holds, or held: facts with the words that they rest on, seen from any moment of both clocks."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
-from handoffs.models import Reflection
 from ledger import statements
-from patches.names import key_of
 from patches.sql import statement
+
+EVIDENCE_SHOWN = 3
+ORDERS = {
+    "time": "f.starts NULLS FIRST, f.ends NULLS LAST, s.name, f.predicate_id, f.object_text, f.known_from, f.id",
+    "answer": """ts_rank(to_tsvector('english', p.label || ' ' || f.object_text || ' ' || s.name),
+                         replace(plainto_tsquery('english', %(words)s)::text, '&', '|')::tsquery) DESC,
+                 f.starts DESC NULLS LAST, f.id""",
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The words of an assertion: characters [start, end) of the text of a batch's document."""
+
+    quote: str
+    start: int
+    end: int
+    batch: int
+    title: str
+    documents: Sequence[str] = ()  # the items that have this content; who knows the ledger of runs fills it in
 
 
 @dataclass(frozen=True)
 class Known:
+    """A fact version: valid in the world from `valid_from` until before `valid_to`, known during its apply numbers."""
+
+    id: int
     subject: str
     predicate: str
     label: str
@@ -20,11 +44,60 @@ class Known:
     valid_to: datetime | None
     precision: str
     basis: str
-    quote: str
-    source: str
+    known_from: int
+    known_to: int | None
+    known_from_at: datetime
+    known_to_at: datetime | None
+    evidence: Sequence[Evidence]
 
 
-def facts(reflection: Reflection, *, about: str | None = None, predicate: str | None = None) -> Sequence[Known]:
-    """Return the open facts, of one entity if `about` names it (as subject or object), in order of time."""
-    parameters = {"reflection": reflection.pk, "about": key_of(about) if about else None, "predicate": predicate}
-    return [Known(*row) for row in statements.rows(statement("facts"), parameters)]
+@dataclass(frozen=True)
+class View:
+    """From where the facts are looked at. Nothing given: now, all times of the world.
+
+    `valid` keeps what held at some time in the half-open period; `known_at` is an apply number; `history` shows every
+    version that there was up to then, closed ones too.
+    """
+
+    valid: tuple[datetime | None, datetime | None] | None = None
+    known_at: int | None = None
+    history: bool = False
+
+
+NOW = View()
+
+
+def facts(
+    reflection_id: int,
+    *,
+    about: Sequence[UUID] | None = None,
+    predicate: str | None = None,
+    seen: View = NOW,
+    limit: int | None = None,
+    answering: str = "",
+) -> list[Known]:
+    """Return fact versions with the evidence of their time, in order of valid time; all of them without `limit`.
+
+    `about` are entities, as subject or object. `answering` a question, those that share most words with it come first,
+    the latest before the others. One statement.
+    """
+    valid_from, valid_to = seen.valid or (None, None)
+    parameters: dict[str, Any] = {
+        "reflection": reflection_id,
+        "about": list(about) if about is not None else None,
+        "predicate": predicate,
+        "valid_from": valid_from,
+        "valid_to": valid_to,
+        "seq": seen.known_at,
+        "history": seen.history,
+        "limit": limit,
+        "evidence": EVIDENCE_SHOWN,
+        "words": answering,
+    }
+    sql = statement("facts").replace("{order}", ORDERS["answer" if answering else "time"])
+    return [_known(*row) for row in statements.rows(sql, parameters)]
+
+
+def _known(*columns: Any) -> Known:
+    said = json.loads(columns[-1] or "[]")
+    return Known(*(*columns[:-1], [Evidence(**one) for one in said]))

@@ -173,6 +173,8 @@ GUARDS = [
     triggers("patches_patch", f"{CONSTRAINTS_DIE} patches_and_verdicts"),
     triggers("patches_verdict", f"{CONSTRAINTS_DIE} patches_and_verdicts"),
     triggers("patches_assertion", f"{KNOWLEDGE_DIES} rewritten"),
+    code("no later end shines through", "patches/test_asof.py stays", "patches/sql/facts.sql", "CASE WHEN upper(f.sys) > %(seq)s::bigint THEN NULL ELSE upper(f.sys) END", "upper(f.sys)"),
+    code("words are of their time", "patches/test_asof.py words", "patches/sql/facts.sql", "AND l.sys @> %(seq)s::bigint", ""),
     code("ends close open starts", TIMELINE_DIES, "patches/timeline.py", "found = _joined(sorted(assertions, key=_order))", "found = sorted(assertions, key=_order)"),
     code("equal neighbours merge", TIMELINE_DIES, "patches/timeline.py", "return _merge(_successive(found) if single else found)", "return _successive(found) if single else list(found)"),
     code("a total order", TIMELINE_DIES, "patches/timeline.py", "        RANK[held.precision],\n", ""),

@@ -11,7 +11,7 @@ from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Now
 
 from handoffs.models import Source
-from ledger.commands import USAGE
+from ledger.commands import USAGE, positive
 from ledger.deeds import Answer
 from ledger.failures import KINDS
 from ledger.reasons import Reason
@@ -42,7 +42,7 @@ def add_filters(parser: ArgumentParser, statuses: Sequence[str], *, of_runs: boo
         parser.add_argument("--failure", choices=KINDS, metavar="CLASS", help="whose last failure was of this class")
         parser.add_argument("--fingerprint", help="that failed in this way, as quarantine list shows it")
     parser.add_argument("--older-than", type=_age, metavar="AGE", help="there for longer, such as 90s, 15m, 2h or 3d")
-    parser.add_argument("--limit", type=_count, help=f"no more than this (lists: {SHOWN}; deeds: all)")
+    parser.add_argument("--limit", type=positive, help=f"no more than this (lists: {SHOWN}; deeds: all)")
     parser.add_argument("--after", type=int, default=0, metavar="ID", help="beyond this id: the next page")
     parser.add_argument("--all", action="store_true", help="a deed without ids and filters is for all that it can be")
 
@@ -107,9 +107,3 @@ def _age(text: str) -> timedelta:
     if not match:
         raise ArgumentTypeError(f"{text!r} is no age: give 90s, 15m, 2h or 3d")
     return timedelta(**{UNITS[match[2]]: int(match[1])})
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a number from 1 on")
-    return int(text)

@@ -136,10 +136,11 @@ class ApplyTransaction(models.Model):
     """One change of what the store holds. Its number is the store's clock; append only."""
 
     seq = models.BigAutoField(primary_key=True)
-    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="+")
+    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="+", db_index=False)
     at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        indexes = [Index(fields=["reflection", "at", "seq"], name="apply_number_at")]
         triggers = [pgtrigger.Protect(name="apply_log_append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self) -> str:

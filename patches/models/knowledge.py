@@ -135,7 +135,7 @@ class Assertion(Statement):
             )
         ]
         constraints = [UniqueConstraint(fields=["batch", "n"], name="assertions_are_numbered")]
-        indexes = [Index(fields=["slot"], name="assertion_live_in_slot", condition=Q(live=True))]
+        indexes = [Index(fields=["slot"], name="assertion_in_slot")]  # of the past too; and so, `live` changes in place
 
     def __str__(self) -> str:
         return f"{self.subject_id} {self.predicate_id} {self.object_text}"

@@ -1,16 +1,41 @@
-SELECT s.name, f.predicate_id, p.label, f.object_text, lower(f.valid), upper(f.valid), f.precision, f.basis,
-       evidence.quote, evidence.source
-FROM patches_fact f
-JOIN patches_entity s ON s.id = f.subject_id
-JOIN patches_predicate p ON p.name = f.predicate_id
-LEFT JOIN patches_entity o ON o.id = f.object_entity_id
+-- Fact versions as seen from a moment of both clocks, with the assertions that were live then.
+WITH seen AS (
+  SELECT f.id, f.slot, f.subject_id, f.predicate_id, f.object_text, f.object_key, f.valid, f.precision, f.basis, f.sys,
+         lower(f.valid) AS starts, upper(f.valid) AS ends, lower(f.sys) AS known_from,
+         CASE WHEN upper(f.sys) > %(seq)s::bigint THEN NULL ELSE upper(f.sys) END AS known_to
+  FROM patches_fact f
+  WHERE f.reflection_id = %(reflection)s
+    AND CASE WHEN %(history)s THEN %(seq)s::bigint IS NULL OR lower(f.sys) <= %(seq)s::bigint
+             WHEN %(seq)s::bigint IS NULL THEN upper_inf(f.sys)
+             ELSE f.sys @> %(seq)s::bigint END
+    AND f.valid && tstzrange(%(valid_from)s::timestamptz, %(valid_to)s::timestamptz)
+    AND (%(about)s::uuid[] IS NULL OR f.subject_id = ANY(%(about)s::uuid[]) OR f.object_entity_id = ANY(%(about)s::uuid[]))
+    AND (%(predicate)s::text IS NULL OR f.predicate_id = %(predicate)s)
+),
+shown AS MATERIALIZED (
+  SELECT f.*, s.name AS subject, p.label, row_number() OVER (ORDER BY {order}) AS place
+  FROM seen f JOIN patches_entity s ON s.id = f.subject_id JOIN patches_predicate p ON p.name = f.predicate_id
+  ORDER BY place LIMIT %(limit)s
+)
+SELECT f.id, f.subject, f.predicate_id, f.label, f.object_text, f.starts, f.ends, f.precision, f.basis,
+       f.known_from, f.known_to, opened.at, closed.at, evidence.found
+FROM shown f
+JOIN patches_applytransaction opened ON opened.seq = f.known_from
+LEFT JOIN patches_applytransaction closed ON closed.seq = f.known_to
 LEFT JOIN LATERAL (
-  SELECT a.quote, r.external_id AS source FROM patches_assertion a
-  LEFT JOIN patches_carrier c ON c.batch_id = a.batch_id LEFT JOIN handoffs_reference r ON r.id = c.reference_id
-  WHERE a.slot = f.slot AND a.live AND a.object_key = f.object_key
-  ORDER BY lower(a.valid) NULLS LAST, r.external_id, a.start LIMIT 1
+  SELECT jsonb_agg(jsonb_build_object('quote', e.quote, 'start', e.start, 'end', e."end", 'batch', e.batch_id,
+                                      'title', e.title) ORDER BY e.place) AS found
+  FROM (
+    SELECT a.quote, a.start, a."end", a.batch_id, b.title,
+           row_number() OVER (ORDER BY lower(a.valid) NULLS LAST, b.content_hash, a.start, a.n) AS place
+    FROM patches_assertion a JOIN patches_patchbatch b ON b.id = a.batch_id
+    WHERE a.slot = f.slot AND a.object_key = f.object_key AND a.valid && f.valid
+      AND CASE WHEN %(history)s
+               THEN EXISTS (SELECT FROM patches_batchlife l WHERE l.batch_id = a.batch_id AND l.sys && f.sys)
+               WHEN %(seq)s::bigint IS NULL THEN a.live
+               ELSE EXISTS (SELECT FROM patches_batchlife l WHERE l.batch_id = a.batch_id
+                              AND l.sys @> %(seq)s::bigint) END
+    ORDER BY place LIMIT %(evidence)s
+  ) e
 ) evidence ON true
-WHERE f.reflection_id = %(reflection)s AND upper_inf(f.sys)
-  AND (%(about)s::text IS NULL OR s.key = %(about)s OR o.key = %(about)s)
-  AND (%(predicate)s::text IS NULL OR f.predicate_id = %(predicate)s)
-ORDER BY lower(f.valid) NULLS FIRST, upper(f.valid) NULLS LAST, s.name, f.predicate_id, f.object_text
+ORDER BY f.place

@@ -112,7 +112,8 @@ def test_the_exit_status_says_how_it_went(bad, tmp_path):
         ("search", "harbour"): 0,
         ("search", "harbour", "--reflection", "hollow"): 1,
         ("search", "harbour", "--reflection", "absent"): 2,
-        ("facts", "--about", "nobody at all"): 1,
+        ("facts", "--about", "nobody at all"): 2,
+        ("facts", "--reflection", "hollow"): 1,
         ("facts", "--reflection", "absent"): 2,
         ("export", "--reflection", "absent"): 2,
     }
@@ -124,9 +125,10 @@ def test_the_exit_status_says_how_it_went(bad, tmp_path):
 def test_facts_come_with_their_words_and_times(undisturbed):
     store, _ = undisturbed
     done = store.manage("facts", "--about", "Ruth Adeyemi", "--json")
-    facts = json.loads(done.stdout)
+    facts = json.loads(done.stdout)["facts"]
     assert done.returncode == 0
     names = {
+        "id",
         "subject",
         "predicate",
         "label",
@@ -135,11 +137,15 @@ def test_facts_come_with_their_words_and_times(undisturbed):
         "valid_to",
         "precision",
         "basis",
-        "quote",
-        "source",
+        "known_from",
+        "known_to",
+        "known_from_at",
+        "known_to_at",
+        "evidence",
     }
     assert all(set(fact) == names for fact in facts)
-    assert all(fact["quote"] for fact in facts)
+    assert all(said["quote"] and said["documents"] for fact in facts for said in fact["evidence"])
+    assert all(fact["evidence"] for fact in facts)
 
 
 def test_two_fresh_stores_hold_the_same_byte_for_byte(undisturbed, make_store, folder):

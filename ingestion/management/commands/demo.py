@@ -5,13 +5,13 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from rich.console import Console
 
-from ingestion.asking import search
+from ingestion.asking import facts, search
 from ingestion.connectors import DEFAULT
 from ingestion.faces import reporting, show_hits
 from ingestion.ingesting import ingest, register
 from ingestion.workforce import at_work
 from patches.faces import show_facts
-from patches.facts import facts
+from patches.facts import View
 
 CORPUS = Path(__file__).resolve().parents[3] / "examples" / "corpus"
 QUESTIONS = ("Where is the head office?", "When was the new crane bought?", "Which ferry company changed hands?")
@@ -49,9 +49,9 @@ class Command(BaseCommand):
         console.print("\n[bold]2. Ask[/bold]")
         for question in QUESTIONS:
             console.print(f"\n[cyan]{question}[/cyan]")
-            show_hits(console, search(reflection, question, limit=2))
+            show_hits(console, search(source.reflection, question, limit=2))
         console.print(f"[bold]3. What is known of {PERSON}, and when it held[/bold]")
-        show_facts(console, facts(source.reflection, about=PERSON))
+        show_facts(console, facts(source.reflection, about=PERSON, seen=View()))
         console.print(NEXT)
         if report.sync.listed != report.outcomes.total() + report.sync.unchanged + report.sync.touched:
             raise SystemExit(1)

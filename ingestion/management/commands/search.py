@@ -6,9 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
-from handoffs.models import Reflection
+from ingestion.asking import reflection as asked
 from ingestion.asking import search
 from ingestion.faces import show_hits
+from patches.moments import Unclear
 
 
 class Command(BaseCommand):
@@ -24,9 +25,9 @@ class Command(BaseCommand):
         if limit < 1:
             raise CommandError("--limit must be at least 1", returncode=2)
         try:
-            hits = search(reflection, question, limit=limit)
-        except Reflection.DoesNotExist:
-            raise CommandError(f"there is no reflection {reflection!r}; ingest something first", returncode=2) from None
+            hits = search(asked(reflection), question, limit=limit)
+        except Unclear as unclear:
+            raise CommandError(str(unclear), returncode=2) from None
         if options["json"]:
             self.stdout.write(json.dumps([asdict(hit) for hit in hits], ensure_ascii=False))
         elif hits:
