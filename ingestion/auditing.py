@@ -77,6 +77,12 @@ CHECKS: Mapping[str, str] = {
         FROM patches_carrier c JOIN patches_patchbatch b ON b.id = c.batch_id
         WHERE b.status <> 'applied'
     """,
+    "reference_that_carries_another_than_the_last_that_stands": """
+        SELECT c.reference_id, c.batch_id, last.batch_id AS last FROM patches_carrier c LEFT JOIN LATERAL (
+          SELECT v.batch_id FROM patches_referenceversion v JOIN patches_patchbatch b ON b.id = v.batch_id
+          WHERE v.reference_id = c.reference_id AND b.status IN ('applied', 'superseded') ORDER BY v.id DESC LIMIT 1
+        ) last ON true WHERE last.batch_id IS DISTINCT FROM c.batch_id
+    """,
     "reference_gone_that_carries_a_batch": """
         SELECT c.reference_id, c.batch_id FROM patches_carrier c JOIN handoffs_reference f ON f.id = c.reference_id
         WHERE f.gone_at IS NOT NULL

@@ -1,5 +1,6 @@
 """One content is ingested once per source: the first run to read it claims it, the others wait or are done."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,16 +16,20 @@ from ingestion.progress import Onward, Settled
 from ledger import statements
 from ledger.lifecycle import FromNow, Step
 from ledger.reasons import Reason
-from patches.carriers import carry
+from patches.carriers import Carriage, carry, note_said
 
 CLAIM_LOCK = 7_304_513
 
-# Who holds the contents: active runs, and batches of this recipe. The share lock keeps an applied batch from being
-# retired while this transaction adds a carrier to it.
+# Who holds the contents: active runs, batches of this recipe, and where there is none the last one of another recipe if
+# a person took it back. The share lock keeps an applied batch from being retired while this transaction adds a carrier.
 HOLDERS = """
 WITH batches AS MATERIALIZED (
   SELECT b.content_hash, b.id, b.status FROM patches_patchbatch b
-  WHERE b.source_id = %(source)s AND b.content_hash = ANY(%(hashes)s) AND b.recipe = %(recipe)s
+  WHERE b.source_id = %(source)s AND b.content_hash = ANY(%(hashes)s) AND (
+    b.recipe = %(recipe)s OR (b.status = 'reverted' AND NOT EXISTS (
+      SELECT FROM patches_patchbatch o
+      WHERE o.source_id = b.source_id AND o.content_hash = b.content_hash
+        AND (o.recipe = %(recipe)s OR (o.id > b.id AND o.status IN ('applied', 'superseded', 'reverted'))))))
   ORDER BY b.id FOR SHARE
 )
 SELECT content_hash, NULL, id, status,
@@ -45,7 +50,8 @@ class Sorted:
     onward: list[Onward] = field(default_factory=list)
     duplicates: dict[int, tuple[Item, str, int, int]] = field(default_factory=dict)  # content hash, batch, run
     waiting: dict[int, int] = field(default_factory=dict)  # run → the run it waits for
-    rejected: list[Item] = field(default_factory=list)
+    refused: dict[Reason, list[Item]] = field(default_factory=lambda: defaultdict(list))
+    taken_back: list[Carriage] = field(default_factory=list)
 
 
 def settle(boarding: Boarding, done: Sequence[Done]) -> Settled:
@@ -57,6 +63,7 @@ def settle(boarding: Boarding, done: Sequence[Done]) -> Settled:
         return Settled()
     statements.rows("SELECT pg_advisory_xact_lock(%s, %s)", [CLAIM_LOCK, boarding.source_id])
     found = _sort(boarding, done)
+    note_said(found.taken_back)
     carry(
         [
             (item.reference_id, batch_id, content, item.payload_hash)
@@ -89,8 +96,11 @@ def _sort(boarding: Boarding, done: Sequence[Done]) -> Sorted:
         elif claimed.get(content, item.run_id) != item.run_id:
             found.waiting[item.run_id] = claimed[content]
             found.onward.append(Onward(one, boarding.stage))  # what was read need not be read again
-        elif status in ("rejected", "reverted"):
-            found.rejected.append(item)
+        elif known and status == "reverted":
+            found.refused[Reason.REVERTED].append(item)
+            found.taken_back.append((item.reference_id, known, content, item.payload_hash))
+        elif status == "rejected":
+            found.refused[Reason.GATE_REJECTED].append(item)
         else:
             claimed[content] = item.run_id
             found.onward.append(Onward(one, RESUME.get(status, boarding.next), content, known))
@@ -128,10 +138,10 @@ def _steps(found: Sorted, *, by: str) -> list[Step]:
                 flight=None,
             )
         )
-    if found.rejected:
-        told = {"reason": Reason.GATE_REJECTED, "by": by}
+    for reason, items in found.refused.items():
+        told = {"reason": reason, "by": by}
         steps += [
-            RUN.step(runs(item.run_id for item in found.rejected), was={"running"}, to="eval_rejected", **told),
-            HANDOFF.step(handoffs(found.rejected), was={"ingesting"}, to="rejected", **told),
+            RUN.step(runs(item.run_id for item in items), was={"running"}, to="eval_rejected", **told),
+            HANDOFF.step(handoffs(items), was={"ingesting"}, to="rejected", **told),
         ]
     return steps

@@ -27,6 +27,9 @@ class Reason(models.TextChoices):
     PROPOSED = "proposed", "All its patches are written and its digest is fixed"
     CHECKS_PASSED = "checks_passed", "Every check of the gate passed"
     NO_CARRIER = "no_carrier", "No live reference carries its content any more"
+    REVERTED = "reverted", "A person took its content back; it stays out until a person restores it"
+    REINSTATED = "reinstated", "A person restored it after it had been reverted"
+    FALLEN_BACK_TO = "fallen_back_to", "What a reference of it said later was reverted"
     # why a payload cannot be read
     EMPTY = "empty", "It has no bytes"
     EMPTY_TEXT = "empty_text", "Nothing is left after decoding"

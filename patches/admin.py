@@ -18,6 +18,7 @@ from patches.models import (
     Patch,
     PatchBatch,
     Predicate,
+    ReferenceVersion,
     UncarriedBatch,
     Verdict,
 )
@@ -136,6 +137,13 @@ class CarrierAdmin(Listing[Carrier]):
     searches = (number("a batch's id", "batch"), uuid("a reference's id", "reference"))
 
 
+@admin.register(ReferenceVersion)
+class ReferenceVersionAdmin(Listing[ReferenceVersion]):
+    list_display = ("id", linked("reference"), linked("batch"))
+    list_select_related = ("reference", "batch")
+    searches = (uuid("a reference's id", "reference"), number("a batch's id", "batch"))
+
+
 @admin.register(UncarriedBatch)
 class UncarriedBatchAdmin(Listing[UncarriedBatch]):
     list_display = (linked("batch"), "since")
@@ -146,7 +154,7 @@ class UncarriedBatchAdmin(Listing[UncarriedBatch]):
 
 @admin.register(ApplyTransaction)
 class ApplyTransactionAdmin(Listing[ApplyTransaction]):
-    list_display = ("seq", linked("reflection"), "at")
+    list_display = ("seq", linked("reflection"), "at", "why", "by")
     list_select_related = ("reflection",)
     searches = (number("an apply number"),)
 

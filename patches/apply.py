@@ -14,7 +14,7 @@ from ledger.reasons import Reason
 from patches.asserting import knowledge
 from patches.carriers import CARRIED, Carriage, given
 from patches.lifecycles import BATCH
-from patches.models import Carrier, PatchBatch, UncarriedBatch
+from patches.models import ApplyTransaction, Carrier, PatchBatch, UncarriedBatch
 from patches.rules import Vocabulary
 from patches.slots import revise
 from patches.sql import statement
@@ -61,20 +61,20 @@ def apply(
     entities, assertions = knowledge(
         reflection_id, [(content.batch_id, content.claims, content.vocabulary) for content in new]
     )
-    [(seq, left_behind, slots)] = statements.rows(
+    [(seq, left_behind)] = statements.rows(
         statement("put").replace("{carried}", CARRIED).replace("{vectors}", vectors[0]),
         {
             "reflection": reflection_id,
             "passages": json.dumps(_passages(new)),
             "entities": json.dumps(entities, default=str),
             "assertions": json.dumps(assertions, default=str),
-            "batches": [content.batch_id for content in contents],
-            "revived": revived,
+            "batches": [content.batch_id for content in new],
+            "by": by,
             **given(_carriers(contents)),
             **vectors[1],
         },
     )
-    touched = {assertion["slot"] for assertion in assertions} | set(slots)
+    touched = {assertion["slot"] for assertion in assertions} | revive(revived, seq=seq)
     if left_behind:
         touched |= withdraw(PatchBatch.objects.filter(pk__in=left_behind), seq=seq, by=by)
     revise(reflection_id, touched, seq=seq)
@@ -82,6 +82,18 @@ def apply(
     fresh = PatchBatch.objects.filter(pk__in=[content.batch_id for content in new])
     steps = [BATCH.step(fresh, was={"approved"}, **told)]
     return [*steps, BATCH.step(PatchBatch.objects.filter(pk__in=revived), was={"superseded"}, **told)]
+
+
+def begin(reflection_id: int, *, reason: Reason, by: str) -> int:
+    """Take the next apply number, for a change that brings nothing new. Needs the reflection's lock."""
+    return ApplyTransaction.objects.create(reflection_id=reflection_id, reason=reason, by=by).seq
+
+
+def revive(batch_ids: Sequence[int], *, seq: int) -> set[UUID]:
+    """Let batches live again that were live before; return the slots that got an assertion back."""
+    if not batch_ids:
+        return set()
+    return {slot for (slot,) in statements.rows(statement("revive"), {"seq": seq, "batches": list(batch_ids)})}
 
 
 def withdraw(batches: QuerySet[PatchBatch], *, seq: int, by: str) -> set[UUID]:
@@ -92,9 +104,14 @@ def withdraw(batches: QuerySet[PatchBatch], *, seq: int, by: str) -> set[UUID]:
     uncarried = batches.filter(~Exists(Carrier.objects.filter(batch=OuterRef("pk"))))
     ended = BATCH.move(uncarried, was={"applied"}, to="superseded", reason=Reason.NO_CARRIER, by=by)
     UncarriedBatch.objects.filter(batch__in=batches).delete()
-    if not ended:
+    return end_lives(ended, seq=seq)
+
+
+def end_lives(batch_ids: Sequence[int], *, seq: int) -> set[UUID]:
+    """Let nothing that the batches say live any more; return the slots that lost an assertion."""
+    if not batch_ids:
         return set()
-    return {slot for (slot,) in statements.rows(statement("withdraw"), {"seq": seq, "batches": ended})}
+    return {slot for (slot,) in statements.rows(statement("withdraw"), {"seq": seq, "batches": list(batch_ids)})}
 
 
 def retire(reflection_id: int, batch_ids: Sequence[int], *, by: str) -> None:
@@ -103,9 +120,7 @@ def retire(reflection_id: int, batch_ids: Sequence[int], *, by: str) -> None:
     Needs a transaction; takes the reflection's lock.
     """
     lock(reflection_id)
-    [(seq,)] = statements.rows(
-        "INSERT INTO patches_applytransaction (reflection_id) VALUES (%s) RETURNING seq", [reflection_id]
-    )
+    seq = begin(reflection_id, reason=Reason.NO_CARRIER, by=by)
     revise(reflection_id, withdraw(PatchBatch.objects.filter(pk__in=batch_ids), seq=seq, by=by), seq=seq)
 
 

@@ -1,4 +1,4 @@
-"""Which batch holds what each reference says: the one place where a reference's `applied_*` moves."""
+"""Which batch holds what each reference says. Its `applied_*` moves here, and in sql/carry.sql after a revert."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,8 +6,8 @@ from uuid import UUID
 
 from ledger import statements
 
-# The references are locked and looked at first: one that is gone by now carries nothing. Shared with sql/put.sql.
-CARRIED = """
+# The references are locked and looked at first: one that is gone by now says and carries nothing.
+GIVEN = """
 given AS (
   SELECT * FROM unnest(%(references)s::uuid[], %(carried)s::bigint[], %(contents)s::text[], %(payloads)s::text[])
     AS g(reference_id, batch_id, content_hash, payload_hash)
@@ -16,6 +16,17 @@ present AS MATERIALIZED (
   SELECT given.* FROM given JOIN handoffs_reference r ON r.id = given.reference_id
   WHERE r.gone_at IS NULL ORDER BY r.id FOR UPDATE OF r
 ),
+said AS (
+  INSERT INTO patches_referenceversion (reference_id, batch_id, payload_id)
+  SELECT reference_id, batch_id, payload_hash FROM present
+  -- said again it is what was said last: it gets the higher id that was drawn for it
+  ON CONFLICT (reference_id, batch_id) DO UPDATE SET id = EXCLUDED.id, payload_id = EXCLUDED.payload_id
+)"""
+# What was left is looked at by the next sweep. Shared with sql/put.sql.
+CARRIED = ",".join(
+    (
+        GIVEN,
+        """
 left_behind AS MATERIALIZED (
   SELECT DISTINCT c.batch_id FROM patches_carrier c JOIN present USING (reference_id)
   WHERE c.batch_id <> present.batch_id
@@ -33,7 +44,9 @@ loose AS (
   INSERT INTO patches_uncarriedbatch (batch_id)
   (SELECT batch_id FROM given EXCEPT SELECT batch_id FROM present) UNION SELECT batch_id FROM left_behind
   ON CONFLICT DO NOTHING
-)"""
+)""",
+    )
+)
 DROP = """
 WITH dropped AS (DELETE FROM patches_carrier WHERE reference_id = ANY(%(references)s::uuid[]) RETURNING batch_id)
 INSERT INTO patches_uncarriedbatch (batch_id) SELECT DISTINCT batch_id FROM dropped ON CONFLICT DO NOTHING
@@ -57,6 +70,12 @@ def carry(carriers: Sequence[Carriage]) -> None:
     """
     if carriers:
         statements.rows(f"WITH {CARRIED} SELECT batch_id FROM left_behind", given(carriers))  # noqa: S608  a constant
+
+
+def note_said(carriers: Sequence[Carriage]) -> None:
+    """Note what references say that is kept out: they carry it if it is restored. One statement; as `carry`."""
+    if carriers:
+        statements.rows(f"WITH {GIVEN} SELECT 1", given(carriers))
 
 
 def drop(references: Sequence[UUID]) -> None:

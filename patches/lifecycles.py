@@ -10,6 +10,7 @@ BATCH = Lifecycle(
         "applied": frozenset({"superseded", "reverted"}),
         # its content is carried again: applied once more, with no new model work
         "superseded": frozenset({"applied", "reverted"}),
-        "reverted": frozenset({"approved"}),
+        # a person restored it: it is live again if what carries it says nothing later
+        "reverted": frozenset({"superseded"}),
     },
 )

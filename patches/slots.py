@@ -21,24 +21,42 @@ class Slot:
     open: dict[Held, int] = field(default_factory=dict)
 
 
-def revise(reflection_id: int, touched: Collection[UUID], *, seq: int) -> None:
+@dataclass(frozen=True)
+class Change:
+    """A fact that ended or began: what of whom."""
+
+    slot: UUID
+    subject_id: UUID
+    predicate: str
+    held: Held
+
+
+@dataclass
+class Revision:
+    """What recomputing slots led to."""
+
+    closed: list[Change] = field(default_factory=list)
+    opened: list[Change] = field(default_factory=list)
+
+
+def revise(reflection_id: int, touched: Collection[UUID], *, seq: int) -> Revision:
     """Recompute the slots; close the versions that differ and open what takes their place, as of `seq`.
 
     Two statements, whatever the number of slots. Needs the reflection's lock and a transaction.
     """
-    if not touched:
-        return
+    done = Revision()
     close: list[int] = []
-    opening: list[dict[str, Any]] = []
-    for slot, state in _read(touched).items():
-        due = timeline(state.live, single=state.single)
-        close += [fact_id for held, fact_id in state.open.items() if held not in due]
-        opening += [_row(slot, state, held) for held in due if held not in state.open]
-    if close or opening:
-        statements.run(
-            statement("revise"),
-            {"reflection": reflection_id, "seq": seq, "close": close, "open": json.dumps(opening, default=str)},
-        )
+    for slot, state in _read(touched).items() if touched else ():
+        due = dict.fromkeys(timeline(state.live, single=state.single))
+        for held, fact_id in state.open.items():
+            if held not in due:
+                close.append(fact_id)
+                done.closed.append(Change(slot, state.subject_id, state.predicate, held))
+        done.opened += [Change(slot, state.subject_id, state.predicate, held) for held in due if held not in state.open]
+    if close or done.opened:
+        opening = json.dumps([_row(change) for change in done.opened], default=str)
+        statements.run(statement("revise"), {"reflection": reflection_id, "seq": seq, "close": close, "open": opening})
+    return done
 
 
 def out_of_line(slots: Collection[UUID]) -> list[UUID]:
@@ -64,7 +82,7 @@ def _read(touched: Collection[UUID]) -> dict[UUID, Slot]:
     return slots
 
 
-def _row(slot: UUID, state: Slot, held: Held) -> dict[str, Any]:
-    row = asdict(held)
+def _row(change: Change) -> dict[str, Any]:
+    row = asdict(change.held)
     row["valid_from"], row["valid_to"] = row.pop("start"), row.pop("end")
-    return row | {"slot": slot, "subject_id": state.subject_id, "predicate": state.predicate}
+    return row | {"slot": change.slot, "subject_id": change.subject_id, "predicate": change.predicate}

@@ -81,6 +81,7 @@ FILES, CLAIMS, DISPATCH = "ingestion/connectors/local_files.py", "ingestion/clai
 LIFECYCLES_DIE, FLIGHTS_DIE = "ledger/test_lifecycle.py", "ingestion/test_flights.py"
 CLAIMS_DIE, SYNC_DIE = "ingestion/test_claims.py", "ingestion/test_sync.py"
 GATE_DIES, KNOWLEDGE_DIES = "patches/test_gate.py", "patches/test_knowledge.py"
+REVERT_DIES = "patches/test_revert.py"
 CONSTRAINTS_DIE, DISPATCH_DIES = "ingestion/test_constraints.py", "ingestion/test_dispatch.py"
 FILES_DIE, TIMELINE_DIES = "ingestion/connectors/test_local_files.py", "patches/test_timeline.py"
 OPERATING, OPERATING_DIES = "ingestion/operating.py", "ingestion/test_operating.py"
@@ -166,6 +167,14 @@ GUARDS = [
     code("verdict is bound to its digest", f"{GATE_DIES} another_digest", "patches/evaluation/judge.py", "digest__in=[judgement.digest for judgement in passed]", ""),
     code("only what is approved is applied", f"{GATE_DIES} withdrawn", "ingestion/landing.py", "must_move=3 * len(done)", "must_move=0"),
     code("only the batches' own moves count", f"{GATE_DIES} withdrawn", "ingestion/progress.py", "moved[: len(steps)]", "moved"),
+    code("a reverted version gives way", f"{REVERT_DIES} falls_back", "patches/sql/carry.sql", "AND b.status IN ('applied', 'superseded')", "AND b.status = 'applied'"),
+    code("only the last that stands is carried", REVERT_DIES, "patches/sql/carry.sql", "ORDER BY v.reference_id, v.id DESC", "ORDER BY v.reference_id, v.id"),
+    code("who is gone is not fallen back for", f"{REVERT_DIES} meanwhile", "patches/revert.py", "WHERE r.gone_at IS NULL\n  AND", "WHERE"),
+    code("reverted content stays out", f"{REVERT_DIES} by_itself", CLAIMS, 'elif known and status == "reverted":', "elif False:"),
+    code("reverted content stays out under another recipe", f"{REVERT_DIES} another_reading", CLAIMS, "OR (b.status = 'reverted' AND NOT EXISTS (", "OR (false AND NOT EXISTS ("),
+    code("reverted content is noted", f"{REVERT_DIES} meanwhile", CLAIMS, "    note_said(found.taken_back)", "    pass"),
+    code("said again is said last", f"{REVERT_DIES} says_again", "patches/carriers.py", "DO UPDATE SET id = EXCLUDED.id, payload_id", "DO UPDATE SET payload_id"),
+    code("reverted under way ends as such", f"{REVERT_DIES} about_to", "ingestion/landing.py", "if status := _turned_down(done[0]):", "if status := None:"),
     code("applies are one after the other", f"{KNOWLEDGE_DIES} withdrawn_while", "patches/apply.py", "SELECT pg_advisory_xact_lock(%s, %s)", "SELECT %s, %s"),
     check("open_versions_do_not_overlap", "patches_fact", f"{KNOWLEDGE_DIES} may_not_overlap"),
     check("approved_only_as_judged", "patches_patchbatch", f"{CONSTRAINTS_DIE} digest_that_was_judged"),

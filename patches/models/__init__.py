@@ -5,6 +5,7 @@ from patches.models.batches import (
     Carrier,
     Patch,
     PatchBatch,
+    ReferenceVersion,
     UncarriedBatch,
     Verdict,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "Patch",
     "PatchBatch",
     "Predicate",
+    "ReferenceVersion",
     "UncarriedBatch",
     "Verdict",
 ]

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 from django.db.models.functions import Now
 
-from handoffs.models import Reference, Reflection, Source
+from handoffs.models import Payload, Reference, Reflection, Source
 from ledger.reasons import Reason, reasons
 from patches.lifecycles import BATCH
 
@@ -119,6 +119,24 @@ class Carrier(models.Model):
         return f"{self.reference_id} in batch {self.batch_id}"
 
 
+class ReferenceVersion(models.Model):
+    """What a reference has said, a row for each batch of it; the higher id was said later.
+
+    A reference carries the last one that stands, neither reverted nor refused: a pure function of these rows and of the
+    batches' statuses, so that reverts need no order.
+    """
+
+    reference = models.ForeignKey(Reference, models.PROTECT, related_name="versions", db_index=False)
+    batch = models.ForeignKey(PatchBatch, models.PROTECT, related_name="versions")
+    payload = models.ForeignKey(Payload, models.PROTECT, related_name="+", db_index=False)
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["reference", "batch"], name="one_version_per_reference_and_batch")]
+
+    def __str__(self) -> str:
+        return f"{self.reference_id} said batch {self.batch_id}"
+
+
 class UncarriedBatch(models.Model):
     """A batch that lost a carrier: to be looked at, and retired if that was the last one."""
 
@@ -138,6 +156,8 @@ class ApplyTransaction(models.Model):
     seq = models.BigAutoField(primary_key=True)
     reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="+", db_index=False)
     at = models.DateTimeField(db_default=Now())
+    reason = models.CharField(max_length=40, choices=reasons, db_default=Reason.APPLIED)
+    by = models.CharField(max_length=80, blank=True, db_default="")
 
     class Meta:
         indexes = [Index(fields=["reflection", "at", "seq"], name="apply_number_at")]

@@ -1,8 +1,8 @@
 -- Make batches live: their carriers, passages, entities, assertions, and their span of life.
--- Answers the apply number, the batches that references left behind, and the slots of batches that came back to life.
+-- Answers the apply number, and the batches that references left behind.
 WITH {carried},
 seq AS (
-  INSERT INTO patches_applytransaction (reflection_id) VALUES (%(reflection)s) RETURNING seq
+  INSERT INTO patches_applytransaction (reflection_id, by) VALUES (%(reflection)s, %(by)s) RETURNING seq
 ),
 passages AS (
   INSERT INTO patches_passage (reflection_id, batch_id, n, start, "end", text, text_hash, vector, live)
@@ -32,11 +32,5 @@ assertions AS (
 lives AS (
   INSERT INTO patches_batchlife (batch_id, sys)
   SELECT b, int8range(seq.seq, NULL) FROM unnest(%(batches)s::bigint[]) b, seq
-),
-revived_passages AS (
-  UPDATE patches_passage SET live = true WHERE batch_id = ANY(%(revived)s::bigint[])
-),
-revived AS (
-  UPDATE patches_assertion SET live = true WHERE batch_id = ANY(%(revived)s::bigint[]) RETURNING slot
 )
-SELECT seq.seq, ARRAY(SELECT batch_id FROM left_behind ORDER BY 1), ARRAY(SELECT DISTINCT slot FROM revived) FROM seq
+SELECT seq.seq, ARRAY(SELECT batch_id FROM left_behind ORDER BY 1) FROM seq

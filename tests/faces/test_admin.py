@@ -29,6 +29,7 @@ from patches.models import (
     Patch,
     PatchBatch,
     Predicate,
+    ReferenceVersion,
     UncarriedBatch,
     Verdict,
 )
@@ -67,6 +68,7 @@ def make_history(source: Source | None = None) -> IngestRun:
     )
     make_knowledge(batch)
     Carrier.objects.create(reference=reference, batch=batch)
+    ReferenceVersion.objects.create(reference=reference, batch=batch, payload=payload)
     return run
 
 

@@ -82,6 +82,7 @@ DAMAGE: Mapping[str, Callable[[], object]] = {
     "batch_applied_without_an_approving_verdict": approved_without_a_verdict,
     "batch_applied_that_nothing_carries": lambda: sql("DELETE FROM patches_carrier"),
     "reference_that_carries_a_batch_not_applied": applied("status = 'superseded'"),
+    "reference_that_carries_another_than_the_last_that_stands": lambda: sql("DELETE FROM patches_referenceversion"),
     "reference_gone_that_carries_a_batch": applied("gone_at = now()", table="handoffs_reference"),
     "passage_live_otherwise_than_its_batch": applied("live = false", table="patches_passage"),
     "assertion_live_otherwise_than_its_batch": applied("live = false", table="patches_assertion"),
