@@ -135,6 +135,10 @@ class Environment(BaseSettings):
     lease_s: int = Field(
         default=60, ge=5, le=3600, description="Seconds that a worker holds a flight without a sign of life."
     )
+    deletions_share: float = Field(
+        default=0.2, ge=0, le=1, description="The share of a source's items that one sync may find deleted unasked."
+    )
+    deletions_few: int = Field(default=10, ge=0, description="So many deletions are believed whatever their share.")
     flight_runs: int = Field(default=128, ge=1, le=10_000, description="The most runs in one flight.")
     flight_bytes: int = Field(
         default=16 * MIB, ge=1, description="The most payload bytes in one flight of several runs."

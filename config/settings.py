@@ -113,6 +113,7 @@ STORAGES = {
 
 # What a flight may hold, how long a worker may be silent, and the largest payload.
 LEASE_S = ENVIRONMENT.lease_s
+DELETIONS_SHARE, DELETIONS_FEW = ENVIRONMENT.deletions_share, ENVIRONMENT.deletions_few
 FLIGHT_RUNS = ENVIRONMENT.flight_runs
 FLIGHT_BYTES = ENVIRONMENT.flight_bytes
 WORKER_CONCURRENCY = ENVIRONMENT.worker_concurrency

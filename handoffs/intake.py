@@ -1,7 +1,8 @@
 """Take in what a source has: payloads, references and handoffs, a page in one transaction."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,7 @@ class Arrival:
     payload_hash: str | None
     media_type: str = ""
     reason: Reason | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ WHERE payload_hash IS NOT NULL ORDER BY 1 ON CONFLICT DO NOTHING
 REFERENCES = """
 WITH given AS (
   SELECT * FROM unnest(%(ids)s::uuid[], %(names)s::text[], %(media)s::text[], %(signatures)s::text[],
-                       %(hashes)s::text[], %(reasons)s::text[])
-                WITH ORDINALITY AS g(id, name, media, signature, payload_hash, reason, n)
+                       %(hashes)s::text[], %(reasons)s::text[], %(metadata)s::jsonb[])
+                WITH ORDINALITY AS g(id, name, media, signature, payload_hash, reason, metadata, n)
 ),
 before AS MATERIALIZED (
   SELECT r.id, r.gone_at, r.seen_payload_id, r.applied_payload_id FROM handoffs_reference r JOIN given USING (id)
@@ -57,10 +59,11 @@ before AS MATERIALIZED (
 ),
 seen AS (
   INSERT INTO handoffs_reference (id, source_id, external_id, media_type, seen_signature, seen_payload_id, reason,
-                                  applied_content_hash)
-  SELECT id, %(source)s, name, media, signature, payload_hash, reason, '' FROM given
+                                  metadata, applied_content_hash)
+  SELECT id, %(source)s, name, media, signature, payload_hash, reason, metadata, '' FROM given
   ON CONFLICT (id) DO UPDATE SET seen_signature = EXCLUDED.seen_signature, seen_payload_id = EXCLUDED.seen_payload_id,
-    media_type = EXCLUDED.media_type, reason = EXCLUDED.reason, seen_at = now(), gone_at = NULL
+    media_type = EXCLUDED.media_type, reason = EXCLUDED.reason, metadata = EXCLUDED.metadata, seen_at = now(),
+    gone_at = NULL
 )
 SELECT given.id, given.payload_hash, before.seen_payload_id, before.gone_at IS NOT NULL, before.applied_payload_id
 FROM given LEFT JOIN before USING (id) WHERE given.payload_hash IS NOT NULL ORDER BY given.n
@@ -98,6 +101,7 @@ def receive(source: Source, arrivals: Sequence[Arrival]) -> Taken:
             "signatures": [a.signature for a in arrivals],
             "hashes": [a.payload_hash for a in arrivals],
             "reasons": [a.reason or "" for a in arrivals],
+            "metadata": [json.dumps(dict(a.metadata)) for a in arrivals],
         },
     )
     taken = _open(source, seen)

@@ -53,6 +53,10 @@ class Source(models.Model):
     )
     paused = models.BooleanField(default=False)
     paused_why = models.CharField(max_length=200, blank=True, db_default="")
+    cursor = models.JSONField(default=dict, blank=True, help_text="Where its connector goes on listing.")
+    deletions_held = models.PositiveIntegerField(
+        default=0, help_text="Items that its last sync missed: too many to be believed without a person's word."
+    )
     synced_at = models.DateTimeField(null=True, blank=True, help_text="When a listing was last complete.")
     last_error = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -93,6 +97,7 @@ class Reference(models.Model):
     source = models.ForeignKey(Source, models.PROTECT, related_name="references")
     external_id = models.TextField()
     media_type = models.CharField(max_length=100, blank=True)
+    metadata = models.JSONField(default=dict, blank=True, help_text="What its source says of it.")
     seen_signature = models.CharField(max_length=200)
     seen_payload = models.ForeignKey(Payload, models.PROTECT, null=True, blank=True, related_name="+")
     seen_at = models.DateTimeField(db_default=Now())

@@ -1,21 +1,36 @@
 """Everything that can be swapped, on one page. Adapters live in adapters/<port>/, one module each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from enum import Enum
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+Cursor = Mapping[str, Any]  # plain JSON of the connector's own making, up to 64 KiB
+
+
+class Signs(Enum):
+    """What an equal signature proves: IMMUTABLE and STRONG that the bytes are equal, WEAK that they probably are."""
+
+    IMMUTABLE = "immutable"  # the name of the bytes themselves: a blob's hash, a message's UID
+    STRONG = "strong"  # the remote side vouches for it: a strong entity tag
+    WEAK = "weak"  # size and time, a weak entity tag
+
 
 @dataclass(frozen=True)
 class Listed:
-    """One item that a source has: its name there, and a signature that changes when its bytes may have changed."""
+    """One item that a source has: its name there, and a signature that changes when its bytes may have changed.
+
+    `size_bytes` is 0 where the source does not tell it before reading.
+    """
 
     external_id: str
     signature: str
     size_bytes: int
     media_type: str = ""
+    signs: Signs = Signs.WEAK
 
 
 @dataclass(frozen=True)
@@ -27,24 +42,67 @@ class Unlisted:
 
 
 @dataclass(frozen=True)
+class Tombstone:
+    """The source says that it has this item no more."""
+
+    external_id: str
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that was yielded before it is covered by the cursor: the next listing may begin there."""
+
+    cursor: Cursor
+
+
+@dataclass(frozen=True)
 class ScopeComplete:
-    """Everything was listed, but below the prefixes in `except_below`: any other item that was not named is gone."""
+    """Everything whose name begins with `below` was listed, but what is below the prefixes in `except_below`.
+
+    Any other item there that was not named is gone. Nothing else lets absence mean that. `count` is how many items were
+    named since the listing began, or since the last ScopeComplete.
+    """
 
     count: int
     except_below: tuple[str, ...] = ()
+    below: str = ""
+
+
+Entry = Listed | Unlisted | Tombstone | Checkpoint | ScopeComplete
+
+
+@dataclass(frozen=True)
+class Content:
+    """An item's bytes as they were read, with what the source says of them: `metadata` is shown to who may see it."""
+
+    data: bytes
+    media_type: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 class SourcePort(Protocol):
-    """Lists and reads one kind of source. Decides nothing, keeps nothing, neither sleeps nor retries."""
+    """Lists and reads one kind of source. Decides nothing, keeps nothing, neither sleeps nor retries.
 
-    def list(self) -> Iterator[Listed | Unlisted | ScopeComplete]:
-        """Yield every item, in no particular order; ScopeComplete last, once the listing came to its end.
+    What goes wrong is raised as a class of ledger.failures: Auth when the key is refused, RateLimited with the time to
+    wait, Timeout and Transient for what may be better next time, Gone and Malformed for one item.
+    """
 
-        Raises Auth, Gone or Transient when the source as a whole cannot be listed.
+    def check(self) -> str:
+        """Try the address and the key; return a line for operators, such as "14 folders as ann@example.org".
+
+        Raises what `list` would raise, with a `detail` that says what to mend.
         """
         ...
 
-    def read(self, external_id: str, *, limit_bytes: int) -> bytes:
+    def list(self, cursor: Cursor) -> Iterator[Entry]:
+        """Yield what there is, or what changed since `cursor`, which is empty the first time.
+
+        Raises Auth, Gone, RateLimited, Timeout or Transient when the source as a whole cannot be listed; what was
+        yielded before stands.
+        """
+        ...
+
+    def read(self, external_id: str, *, limit_bytes: int) -> Content:
         """Return the item's bytes. Raises Gone, Auth, Transient, or Malformed (TOO_LARGE) above the limit."""
         ...
 

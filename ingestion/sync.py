@@ -1,62 +1,63 @@
 """Bring the ledger up to what a source has now: list, classify in bulk, store what changed, note what is gone."""
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
-from uuid import UUID
 
-import structlog
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
 
 from handoffs import payloads
-from handoffs.intake import Arrival, mark_gone, receive
-from handoffs.lifecycles import HANDOFF, WAITING
+from handoffs.intake import Arrival, receive
 from handoffs.models import Handoff, Source
-from ingestion import backlog
+from ingestion import backlog, deletions
 from ingestion.connectors import connect
+from ingestion.deletions import call_off
 from ingestion.dispatch import hold
 from ingestion.failing import stop_source
-from ingestion.lifecycles import DUE, RUN
+from ingestion.lifecycles import DUE
 from ingestion.models import IngestRun
-from ingestion.ports import Listed, ScopeComplete, SourcePort, Unlisted
+from ingestion.ports import (
+    Checkpoint,
+    Cursor,
+    Entry,
+    Listed,
+    ScopeComplete,
+    Signs,
+    SourcePort,
+    Tombstone,
+    Unlisted,
+)
 from ingestion.waking import wake
 from ledger import statements
 from ledger.crashpoints import reached
 from ledger.failures import Auth, Consent, Failure, Gone, Malformed, RateLimited
 from ledger.reasons import Reason
-from patches.carriers import drop
-
-log = structlog.get_logger(__name__)
 
 SYNC_LOCK = 7_304_514
 LISTED_AT_ONCE = 5_000
 TAKEN_AT_ONCE = 250
 BYTES_AT_ONCE = 32 * 1024 * 1024
-# A sync that would retire more than this waits for a person, as an emptied or unmounted folder would.
-GONE_SHARE, GONE_FEW = 0.2, 10
+CURSOR_CHARS = 64 * 1024
 # The source as a whole needs a person: no further item is asked for, and none is tried until it is resumed.
 FOR_A_PERSON = (Auth, Consent)
 
 LISTING = """
 CREATE TEMPORARY TABLE IF NOT EXISTS listing
-  (page int, external_id text COLLATE "C", signature text, size_bytes bigint, media_type text);
+  (page int, external_id text COLLATE "C", signature text, size_bytes bigint, media_type text, firm boolean);
 TRUNCATE listing
 """
+# `firm`: an equal signature is proof. One that is not is taken for equal bytes until somebody asks for more.
 CHANGED = """
 SELECT l.external_id, l.signature, l.size_bytes, l.media_type
 FROM listing l LEFT JOIN handoffs_reference r ON r.source_id = %(source)s AND r.external_id = l.external_id
-WHERE l.page = %(page)s AND (r.id IS NULL OR r.seen_signature <> l.signature OR r.gone_at IS NOT NULL)
-"""
-ABSENT = """
-SELECT r.id FROM handoffs_reference r
-WHERE r.source_id = %(source)s AND r.gone_at IS NULL
-  AND NOT EXISTS (SELECT FROM listing l WHERE l.external_id = r.external_id COLLATE "C")
-  AND NOT r.external_id ^@ ANY (%(except_below)s::text[])
+WHERE l.page = %(page)s AND (r.id IS NULL OR r.seen_signature <> l.signature OR r.gone_at IS NOT NULL
+                             OR (%(recheck)s AND NOT l.firm))
 """
 
 
@@ -78,30 +79,34 @@ class SyncReport:
     refused: Counter[Reason] = field(default_factory=Counter)
     skipped: Counter[Reason] = field(default_factory=Counter)
     complete: bool = False
+    left_behind: int = 0  # items that could not be read for a cause outside them: they are tried again
 
 
 def sync(
-    source: Source, *, accept_deletions: bool = False, progress: Callable[[SyncReport], None] = lambda _: None
+    source: Source,
+    *,
+    accept_deletions: bool = False,
+    recheck: bool = False,
+    progress: Callable[[SyncReport], None] = lambda _: None,
 ) -> SyncReport:
-    """List the source and take in what changed since it was last seen.
+    """List the source from where it was listed last, and take in what changed.
 
     Memory does not grow with the number of items. Stopped half-way it has lost nothing: the next sync goes on. Raises
     SyncBusy, or the Failure of a source that cannot be listed, which is also kept in `source.last_error`. Above the
     high-water mark of what waits it pauses and calls `progress` until there is room; Transient if there comes none.
+    `recheck` reads also what has an equal signature, where that is no proof.
     """
     report = SyncReport()
     with _alone(source):
         try:
-            port = connect(source.kind, source.options)
+            cursor = Source.objects.values_list("cursor", flat=True).get(pk=source.pk)
             statements.run(LISTING)
-            ended = _walk(source, port, report, progress)
+            walk = _Walk(source, connect(source.kind, source.options), report, progress, recheck=recheck)
+            walk.go(cursor)
         except Failure as failure:
             _keep(source, failure)
             raise
-        if ended is not None:
-            report.complete = not ended.except_below
-            _retire_absent(source, ended, report, accept=accept_deletions)
-            Source.objects.filter(pk=source.pk).update(last_error="", synced_at=_now())
+        walk.end(accept=accept_deletions)
     progress(report)
     return report
 
@@ -127,33 +132,76 @@ def _alone(source: Source) -> Iterator[None]:
         statements.rows("SELECT pg_advisory_unlock(%s, %s)", [SYNC_LOCK, source.pk])
 
 
-def _walk(
-    source: Source, port: SourcePort, report: SyncReport, progress: Callable[[SyncReport], None]
-) -> ScopeComplete | None:
-    """Go through the listing page by page; return its end, or None if it broke off without one."""
-    ended, room = None, 0
-    listing = iter(port.list())
-    for number, page in enumerate(iter(lambda: list(islice(listing, LISTED_AT_ONCE)), [])):
+class _Walk:
+    """One way through a listing, page by page: what changed is taken in, and the cursor follows what was taken."""
+
+    def __init__(
+        self,
+        source: Source,
+        port: SourcePort,
+        report: SyncReport,
+        progress: Callable[[SyncReport], None],
+        *,
+        recheck: bool,
+    ) -> None:
+        self.source, self.port, self.report, self.progress, self.recheck = source, port, report, progress, recheck
+        self.room = 0
+        self.scopes: list[ScopeComplete] = []
+        self.tombstones: list[str] = []
+        self.cursor: Cursor | None = None  # reached, but not kept yet
+
+    def go(self, cursor: Cursor) -> None:
+        listing = iter(self.port.list(cursor))
+        for number, page in enumerate(iter(lambda: list(islice(listing, LISTED_AT_ONCE)), [])):
+            self._page(number, page)
+
+    def _page(self, number: int, page: Sequence[Entry]) -> None:
+        report = self.report
         items = [entry for entry in page if isinstance(entry, Listed)]
         report.listed += len(items)
         report.skipped.update(Reason(entry.reason) for entry in page if isinstance(entry, Unlisted))
-        ended = next((entry for entry in page if isinstance(entry, ScopeComplete)), ended)
+        self.scopes += [entry for entry in page if isinstance(entry, ScopeComplete)]
         _note(number, items)
-        changed = statements.rows(CHANGED, {"source": source.pk, "page": number})
+        which = {"source": self.source.pk, "page": number, "recheck": self.recheck}
+        changed = statements.rows(CHANGED, which)
         report.unchanged += len(items) - len(changed)
-        for arrivals in _taken(port, (Listed(i, s, size, media) for i, s, size, media in changed), report):
-            if room <= 0:
-                room = backlog.await_room(lambda: progress(report))
-            _take(source, arrivals, report)
-            room -= len(arrivals)
-            progress(report)
-    return ended
+        for arrivals in _taken(self.port, (Listed(*row) for row in changed), report):
+            if self.room <= 0:
+                self.room = backlog.await_room(lambda: self.progress(report))
+            _take(self.source, arrivals, report)
+            self.room -= len(arrivals)
+            self.progress(report)
+        self.tombstones += [entry.external_id for entry in page if isinstance(entry, Tombstone)]
+        self.cursor = next((entry.cursor for entry in reversed(page) if isinstance(entry, Checkpoint)), self.cursor)
+        if not self.tombstones:
+            self._keep_cursor()
+
+    def end(self, *, accept: bool) -> None:
+        """The listing came to its end: believe what is absent, or not, and keep how far it went."""
+        report = self.report
+        report.complete = bool(self.scopes) and not any(scope.except_below for scope in self.scopes)
+        told = deletions.settle(self.source, self.scopes, self.tombstones, accept=accept)
+        report.gone, report.held = told.gone, told.held
+        if not report.held:
+            self._keep_cursor()
+        Source.objects.filter(pk=self.source.pk).update(last_error="", synced_at=Now(), deletions_held=report.held)
+
+    def _keep_cursor(self) -> None:
+        """Keep how far the listing went, unless something that it covers was left behind: then it is listed again."""
+        if self.cursor is None or self.report.left_behind:
+            return
+        if len(json.dumps(self.cursor)) > CURSOR_CHARS:
+            raise ValueError(f"{self.source.kind}: a cursor may have {CURSOR_CHARS} characters")
+        Source.objects.filter(pk=self.source.pk).update(cursor=dict(self.cursor))
+        reached("cursor.after_commit")
+        self.cursor = None
 
 
 def _note(page: int, items: Iterable[Listed]) -> None:
     with connection.cursor() as cursor, cursor.copy("COPY listing FROM STDIN") as copy:
         for item in items:
-            copy.write_row((page, item.external_id, item.signature, item.size_bytes, item.media_type))
+            firm = item.signs is not Signs.WEAK
+            copy.write_row((page, item.external_id, item.signature, item.size_bytes, item.media_type, firm))
 
 
 def _taken(port: SourcePort, items: Iterable[Listed], report: SyncReport) -> Iterator[list[Arrival]]:
@@ -179,8 +227,8 @@ def _arrival(port: SourcePort, item: Listed, report: SyncReport) -> Arrival | No
     try:
         if item.size_bytes > settings.SIZE_LIMIT_BYTES:
             raise Malformed(Reason.TOO_LARGE)
-        data = port.read(item.external_id, limit_bytes=settings.SIZE_LIMIT_BYTES)
-        payload_hash = payloads.put(data)
+        content = port.read(item.external_id, limit_bytes=settings.SIZE_LIMIT_BYTES)
+        payload_hash = payloads.put(content.data)
     except (*FOR_A_PERSON, RateLimited):
         raise  # it is so of every other item too
     except Gone as failure:
@@ -188,9 +236,13 @@ def _arrival(port: SourcePort, item: Listed, report: SyncReport) -> Arrival | No
         return None
     except Failure as failure:
         report.refused[failure.reason] += 1
+        report.left_behind += not isinstance(failure, Malformed)
         signature = item.signature if isinstance(failure, Malformed) else ""
         return Arrival(item.external_id, signature, item.size_bytes, None, item.media_type, failure.reason)
-    return Arrival(item.external_id, item.signature, len(data), payload_hash, item.media_type)
+    media_type = content.media_type or item.media_type
+    return Arrival(
+        item.external_id, item.signature, len(content.data), payload_hash, media_type, metadata=content.metadata
+    )
 
 
 def _take(source: Source, arrivals: list[Arrival], report: SyncReport) -> None:
@@ -213,44 +265,4 @@ def _stop_stale(source: Source) -> None:
     )
     waiting = IngestRun.objects.filter(Exists(newer), source=source, status__in=DUE)
     stale = dict(waiting.values_list("pk", "handoff_id"))
-    _cancel(stale, Reason.NEWER_PAYLOAD, "superseded", by=f"sync:{source.pk}")
-
-
-def _cancel(runs: dict[int, int], reason: Reason, handoff_to: str, *, by: str) -> None:
-    """End those of the runs that still wait, and their handoffs (run → handoff); one that was dispatched goes on."""
-    if not runs:
-        return
-    told: dict[str, Any] = {"reason": reason, "by": by}
-    waiting = IngestRun.objects.filter(pk__in=list(runs))
-    ended = RUN.move(waiting, was=DUE, to="cancelled", next_attempt_at=None, **told)
-    handoffs = Handoff.objects.filter(pk__in=[runs[run] for run in ended])
-    HANDOFF.move(handoffs, was={"ingesting", "queued"}, to=handoff_to, **told)
-
-
-def _retire_absent(source: Source, ended: ScopeComplete, report: SyncReport, *, accept: bool) -> None:
-    """Mark as gone what a complete listing did not name; too many at once wait for a person's word."""
-    parameters: dict[str, Any] = {"source": source.pk, "except_below": list(ended.except_below)}
-    absent: list[UUID] = [reference for (reference,) in statements.rows(ABSENT, parameters)]
-    if not absent:
-        return
-    known = len(absent) + report.listed
-    if not accept and (ended.count == 0 or (len(absent) > GONE_FEW and len(absent) > GONE_SHARE * known)):
-        report.held = len(absent)
-        log.warning("deletions held", source=source.pk, absent=len(absent), listed=report.listed)
-        return
-    by = f"sync:{source.pk}"
-    with transaction.atomic(durable=True):
-        mark_gone(absent)
-        drop(absent)
-        handoffs = Handoff.objects.filter(reference__in=absent)
-        HANDOFF.move(handoffs, was=WAITING, to="cancelled", reason=Reason.VANISHED, by=by)
-        runs = IngestRun.objects.filter(handoff__reference__in=absent, status__in=DUE)
-        _cancel(dict(runs.values_list("pk", "handoff_id")), Reason.VANISHED, "cancelled", by=by)
-        reached("gone.before_commit")
-    reached("gone.after_commit")
-    report.gone = len(absent)
-
-
-def _now() -> Any:
-    [(now,)] = statements.rows("SELECT now()")
-    return now
+    call_off(stale, Reason.NEWER_PAYLOAD, "superseded", by=f"sync:{source.pk}")

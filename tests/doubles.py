@@ -2,12 +2,25 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.adapters.embeddings.hashing import Hashing
-from ingestion.ports import Claim, Listed, Mention, Period, ScopeComplete
+from ingestion.ports import (
+    Checkpoint,
+    Claim,
+    Content,
+    Cursor,
+    Entry,
+    Listed,
+    Mention,
+    Period,
+    ScopeComplete,
+    Signs,
+    Tombstone,
+)
 from ledger.failures import Auth, Failure, Gone, Transient
 from ledger.reasons import Reason
 from patches.predicates_seed import SEED
@@ -68,11 +81,41 @@ class Mailroom:
     kind = "mailroom"
     answers: Mapping[str, Failure] = {}
 
-    def list(self) -> Iterator[Listed | ScopeComplete]:
+    def check(self) -> str:
+        return "here"
+
+    def list(self, cursor: Cursor) -> Iterator[Entry]:  # noqa: ARG002
         yield from (Listed(name, "1", 4) for name in ("first", "second"))
         yield ScopeComplete(2)
 
-    def read(self, external_id: str, *, limit_bytes: int) -> bytes:
+    def read(self, external_id: str, *, limit_bytes: int) -> Content:
         if failure := self.answers.get(external_id):
             raise failure
-        return f"the {external_id} letter".encode()[:limit_bytes]
+        return Content(f"the {external_id} letter".encode()[:limit_bytes])
+
+
+class Ticker:
+    """A remote source that tells what changed since a position: each change is (name, text), or (name, None) if gone.
+
+    After each change it gives a cursor. Names in `away` cannot be read.
+    """
+
+    changes: ClassVar[list[tuple[str, str | None]]] = []
+    away: ClassVar[set[str]] = set()
+    asked: ClassVar[list[int]] = []
+
+    def check(self) -> str:
+        return f"{len(self.changes)} changes"
+
+    def list(self, cursor: Cursor) -> Iterator[Entry]:
+        begin = cursor.get("position", 0)
+        self.asked.append(begin)
+        for n, (name, text) in enumerate(self.changes[begin:], begin + 1):
+            yield Tombstone(name) if text is None else Listed(name, str(n), 0, signs=Signs.IMMUTABLE)
+            yield Checkpoint({"position": n})
+
+    def read(self, external_id: str, *, limit_bytes: int) -> Content:
+        if external_id in self.away:
+            raise Transient(Reason.REMOTE_UNAVAILABLE)
+        text = next(text for name, text in reversed(self.changes) if name == external_id)
+        return Content((text or "").encode()[:limit_bytes], "text/plain", {"from": "the ticker"})

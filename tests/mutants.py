@@ -84,6 +84,7 @@ GATE_DIES, KNOWLEDGE_DIES = "patches/test_gate.py", "patches/test_knowledge.py"
 REVERT_DIES = "patches/test_revert.py"
 CONSTRAINTS_DIE, DISPATCH_DIES = "ingestion/test_constraints.py", "ingestion/test_dispatch.py"
 FILES_DIE, TIMELINE_DIES = "ingestion/connectors/test_local_files.py", "patches/test_timeline.py"
+DELETIONS = "ingestion/deletions.py"
 OPERATING, OPERATING_DIES = "ingestion/operating.py", "ingestion/test_operating.py"
 RELEASING, QUARANTINE_DIES = "ingestion/releasing.py", "ingestion/test_quarantine.py"
 POLICIES_DIE, MACHINE_DIES = "ingestion/test_policies.py", "properties/test_ledger_machine.py"
@@ -149,10 +150,10 @@ GUARDS = [
     code("machine: the compare when boarding", MACHINE_DIES, BOARDING, "AND f.worker = '' AND s.id", "AND s.id"),
     code("machine: one claimant", MACHINE_DIES, CLAIMS, "elif claimed.get(content, item.run_id) != item.run_id:", "elif False:"),
     # sync
-    code("a dispatched run keeps its handoff", f"{SYNC_DIE} keeps_its_handoff", SYNC, "runs[run] for run in ended]", "runs[run] for run in runs]"),
+    code("a dispatched run keeps its handoff", f"{SYNC_DIE} keeps_its_handoff", DELETIONS, "runs[run] for run in ended]", "runs[run] for run in runs]"),
     code("one sync per source", f"{SYNC_DIE} one_process", SYNC, "SELECT pg_try_advisory_lock(%s, %s)", "SELECT true, %s, %s"),
-    code("many deletions wait", f"{SYNC_DIE} fifth", SYNC, "GONE_SHARE, GONE_FEW = 0.2", "GONE_SHARE, GONE_FEW = 1.0"),
-    code("an empty listing waits", f"{SYNC_DIE} emptied", SYNC, "(ended.count == 0 or ", "(False or "),
+    code("many deletions wait", f"{SYNC_DIE} fifth", DELETIONS, "or (absent > few and", "or (False and"),
+    code("an empty listing waits", f"{SYNC_DIE} emptied", DELETIONS, "return absent == live or", "return"),
     code("no link out of the folder", f"{FILES_DIE} out_of", FILES, "return real == root or real", "return True or real"),
     code("what was not seen is not gone", f"{FILES_DIE} not_gone", FILES, "unseen += _unseen(item)", "pass"),
     code("below what cannot be listed", f"{FILES_DIE} nothing_below", FILES, 'unseen.append(escape(folder) + "/")', "pass"),

@@ -4,11 +4,12 @@ import errno
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from fnmatch import translate
 from pathlib import Path
 
-from ingestion.ports import Listed, ScopeComplete, Unlisted
+from ingestion.ports import Content, Cursor, Entry, Listed, ScopeComplete, Unlisted
 from ledger.failures import Auth, Gone, Malformed, Transient
 from ledger.reasons import Reason
 
@@ -33,9 +34,20 @@ class LocalFiles:
         self.include, self.exclude = _patterns(include), _patterns(exclude)
         self.hidden = hidden
 
-    def list(self) -> Iterator[Listed | Unlisted | ScopeComplete]:
+    def check(self) -> str:
+        self._is_there()
+        try:
+            count = len(self._entries(b""))
+        except OSError as exc:
+            raise _failure(exc) from exc
+        return f"{count} entries in the folder"
+
+    def _is_there(self) -> None:
         if not Path(os.fsdecode(self.root)).is_dir():
             raise Gone(Reason.VANISHED, "the source's folder is not there")
+
+    def list(self, cursor: Cursor) -> Iterator[Entry]:  # noqa: ARG002  the whole folder is listed each time
+        self._is_there()
         count = 0
         unseen: list[str] = []
         folders = [b""]
@@ -64,7 +76,7 @@ class LocalFiles:
             found = [(folder + b"/" + entry.name if folder else entry.name, entry) for entry in entries]
         return [(path, entry) for path, entry in found if self._wanted(path, entry)]
 
-    def read(self, external_id: str, *, limit_bytes: int) -> bytes:
+    def read(self, external_id: str, *, limit_bytes: int) -> Content:
         path = os.path.join(self.root, unescape(external_id))  # noqa: PTH118  bytes, which Path refuses
         if not self._inside(path):
             raise Malformed(Reason.NOT_A_FILE, "outside the source's folder")
@@ -81,7 +93,7 @@ class LocalFiles:
             raise _failure(exc) from exc
         if len(data) > limit_bytes:
             raise Malformed(Reason.TOO_LARGE)
-        return data
+        return Content(data)
 
     def _look(self, entry: "os.DirEntry[bytes]", path: bytes) -> Listed | Unlisted | None:
         """Describe the entry; None for one that vanished, or a link to a folder below the root."""
@@ -98,7 +110,7 @@ class LocalFiles:
             return None
         if not stat.S_ISREG(seen.st_mode):
             return Unlisted(escape(path), Reason.NOT_A_FILE)
-        return Listed(escape(path), f"{seen.st_size}:{seen.st_mtime_ns}:{seen.st_ino}", seen.st_size)
+        return Listed(escape(path), _signature(seen), seen.st_size)
 
     def _inside(self, path: bytes) -> bool:
         real, root = os.path.realpath(path), os.path.realpath(self.root)
@@ -124,6 +136,16 @@ def escape(path: bytes) -> str:
 def unescape(external_id: str) -> bytes:
     restored = ESCAPED.sub(lambda hit: chr(0xDC00 + int(hit[1], 16)) if int(hit[1], 16) > 0x7F else "%", external_id)  # noqa: PLR2004
     return restored.encode("utf-8", "surrogateescape")
+
+
+def _signature(seen: os.stat_result) -> str:
+    """Size, time and inode. Of a file that changed just now it is told that it may yet change within the same instant.
+
+    File systems keep times in steps: whole seconds, some two at a time, on old ones; some milliseconds on the others.
+    """
+    step_ns = 2 * 10**9 if seen.st_mtime_ns % 10**9 == 0 else 20 * 10**6
+    fresh = "~" if 0 <= time.time_ns() - seen.st_mtime_ns < step_ns else ""
+    return f"{seen.st_size}:{seen.st_mtime_ns}:{seen.st_ino}{fresh}"
 
 
 def _patterns(patterns: Sequence[str]) -> list[tuple[bool, re.Pattern[str]]]:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,14 +11,16 @@ import pytest
 from handoffs.models import Handoff, Reference, Source
 from ingestion import dispatch
 from ingestion.connectors import CONNECTORS
+from ingestion.connectors.local_files import LocalFiles
 from ingestion.models import IngestRun, Turn
 from ingestion.operating import resume
+from ingestion.ports import Listed
 from ingestion.sync import SyncBusy, sync
 from ledger.failures import Auth, Gone, RateLimited
 from ledger.reasons import Reason
 from patches.models import Fact
 from tests.builders import make_source
-from tests.doubles import Mailroom
+from tests.doubles import Mailroom, Ticker
 from tests.flying import fly, open_flights, standing, work_off
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("models")]
@@ -36,8 +39,11 @@ def source(folder):
 
 
 def write(folder: Path, **files: str) -> None:
+    """Write files that have lain there for a minute."""
     for name, content in files.items():
         (folder / name).write_text(content)
+        then = time.time_ns() - 60 * 10**9
+        os.utime(folder / name, ns=(then, then))
 
 
 def gone(source) -> set[str]:
@@ -178,6 +184,7 @@ def test_names_that_no_encoding_knows_are_taken_and_found_again(source, folder):
     for name in (b"caf\xe9.md", b"100%.md", b"a\nb.md"):
         with open(os.path.join(os.fsencode(folder), name), "wb") as file:  # noqa: PTH118,PTH123  bytes, which Path refuses
             file.write(name)
+        os.utime(file.name, ns=(10**9, 10**9))
     assert sync(source).new == 3
     assert sync(source).unchanged == 3
     work_off()
@@ -226,3 +233,81 @@ def test_a_remote_side_that_asks_for_time_is_left_alone_for_so_long(mailroom, mo
     mailroom.refresh_from_db()
     assert (mailroom.paused, mailroom.last_error) == (False, "remote_busy")
     assert not Reference.objects.filter(gone_at__isnull=False).exists()
+
+
+@pytest.fixture
+def ticker(monkeypatch):
+    monkeypatch.setitem(CONNECTORS, "ticker", "tests.doubles.Ticker")  # stands for a remote service
+    monkeypatch.setattr(Ticker, "changes", [(f"{n:02}", f"letter {n}") for n in range(20)])
+    monkeypatch.setattr(Ticker, "away", set())
+    monkeypatch.setattr(Ticker, "asked", [])
+    return make_source(kind="ticker", options={})
+
+
+def cursor_of(source) -> dict[str, int]:
+    source.refresh_from_db()
+    return dict(source.cursor)
+
+
+def test_a_listing_goes_on_where_the_last_one_ended_and_absence_means_nothing_to_it(ticker):
+    assert sync(ticker).new == 20
+    assert cursor_of(ticker) == {"position": 20}
+    assert Reference.objects.filter(metadata={"from": "the ticker"}, media_type="text/plain").count() == 20
+    Ticker.changes.append(("new", "a new letter"))
+    second = sync(ticker)
+    assert (second.listed, second.new, second.gone) == (1, 1, 0)
+    assert Ticker.asked == [0, 20]
+
+
+def test_the_cursor_waits_for_what_could_not_be_read(ticker):
+    Ticker.away.add("07")
+    first = sync(ticker)
+    assert (first.new, first.left_behind, cursor_of(ticker)) == (19, 1, {})
+    Ticker.away.clear()
+    second = sync(ticker)
+    assert (second.listed, second.unchanged, second.new, cursor_of(ticker)) == (20, 19, 1, {"position": 20})
+
+
+def test_a_tombstone_retires_its_item_and_too_many_wait_with_the_cursor_for_a_persons_word(ticker):
+    sync(ticker)
+    Ticker.changes.append(("03", None))
+    assert (sync(ticker).gone, gone(ticker)) == (1, {"03"})
+    Ticker.changes += [(f"{n:02}", None) for n in range(4, 17)]
+    assert (sync(ticker).held, gone(ticker), cursor_of(ticker)) == (13, {"03"}, {"position": 21})
+    assert ticker.deletions_held == 13
+    assert sync(ticker, accept_deletions=True).gone == 13
+    assert (cursor_of(ticker), ticker.deletions_held) == ({"position": 34}, 0)
+
+
+def test_what_was_deleted_and_is_named_again_is_there(ticker):
+    sync(ticker)
+    Ticker.changes += [("03", None), ("03", "another letter")]
+    assert (sync(ticker).gone, gone(ticker)) == (0, set())
+
+
+def test_a_recheck_reads_what_an_equal_signature_does_not_prove(source, folder):
+    write(folder, a="one", b="two")
+    before = (folder / "a").stat()
+    sync(source)
+    (folder / "a").write_text("six")
+    os.utime(folder / "a", ns=(before.st_atime_ns, before.st_mtime_ns))
+    Reference.objects.filter(external_id="a").update(seen_signature=signature_of(folder / "a"))
+    assert sync(source).unchanged == 2
+    assert sync(source, recheck=True).new == 1
+
+
+def signature_of(file: Path) -> str:
+    [listed] = [
+        e for e in LocalFiles(str(file.parent)).list({}) if isinstance(e, Listed) and e.external_id == file.name
+    ]
+    return listed.signature
+
+
+def test_a_file_that_was_written_a_moment_ago_is_looked_at_again(source, folder):
+    write(folder, a="one")
+    now = time.time_ns()
+    os.utime(folder / "a", ns=(now, now))
+    sync(source)
+    assert Reference.objects.get().seen_signature.endswith("~")
+    os.utime(folder / "a", ns=(now, now - 10**9))
+    assert not signature_of(folder / "a").endswith("~")

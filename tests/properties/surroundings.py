@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ingestion import adapters, connectors, flights, stages
 from ingestion.flights import advance
-from ingestion.ports import Claim, Listed, Mention, ScopeComplete
+from ingestion.ports import Claim, Content, Cursor, Entry, Listed, Mention, ScopeComplete
 from ingestion.stages import ORDER
 from ledger.failures import Malformed, Transient
 from ledger.reasons import Reason
@@ -27,13 +27,16 @@ class Shelf:
     def __init__(self, shelf: str) -> None:
         self.items = self.shelves[shelf]
 
-    def list(self) -> Iterator[Listed | ScopeComplete]:
+    def check(self) -> str:
+        return "here"
+
+    def list(self, cursor: Cursor) -> Iterator[Entry]:  # noqa: ARG002
         for name, (signature, data) in self.items.items():
             yield Listed(name, signature, len(data))
         yield ScopeComplete(len(self.items))
 
-    def read(self, external_id: str, *, limit_bytes: int) -> bytes:  # noqa: ARG002
-        return self.items[external_id][1]
+    def read(self, external_id: str, *, limit_bytes: int) -> Content:  # noqa: ARG002
+        return Content(self.items[external_id][1])
 
 
 class Ailing:
