@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('handoffs', '0002_reasons_are_called'),
-        ('patches', '0004_more_predicates'),
+        ('patches', '0005_as_of'),
     ]
 
     operations = [
