@@ -4,12 +4,13 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from ingestion import stages
 from ingestion.outcomes import Item, Proposal
 from ledger import statements
-from patches.rules import Rule
+from patches.rules import Rule, Vocabulary
 
 # The vocabulary comes along: a batch is judged and applied by the same words.
 PROPOSALS = """
@@ -45,11 +46,17 @@ def _with_proposals(items: Sequence[Item]) -> list[Item]:
             digest,
             tuple((op, payload) for op, payload in json.loads(patches or "[]")),
             frozenset(rejected or ()),
-            {name: Rule(*rule) for name, rule in json.loads(vocabulary or "{}").items()},
+            _vocabulary(vocabulary or "{}"),
         )
         for batch_id, status, digest, patches, rejected, vocabulary in statements.rows(PROPOSALS, parameters)
     }
     return [replace(item, proposal=found[item.batch_id]) for item in items if item.batch_id is not None]
+
+
+@lru_cache(maxsize=1)
+def _vocabulary(text: str) -> Vocabulary:
+    """The words as they came with each batch of a flight: the same text every time."""
+    return {name: Rule(*rule) for name, rule in json.loads(text).items()}
 
 
 def _with_memos(items: Sequence[Item], work: "stages.StageWork") -> list[Item]:

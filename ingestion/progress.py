@@ -15,7 +15,7 @@ from ledger.lifecycle import Step, take
 # past the stage at which a worker died did not kill it, and may fly with others again.
 ONWARD = """
 WITH given AS (
-  SELECT * FROM unnest(%(runs)s::bigint[], %(to)s::text[], %(hashes)s::text[], %(batches)s::bigint[], %(data)s::jsonb[])
+  SELECT * FROM unnest(%(runs)s::bigint[], %(to)s::text[], %(hashes)s::text[], %(batches)s::bigint[], %(data)b::jsonb[])
     AS g(id, stage, content_hash, batch_id, data)
 ),
 left_behind AS (
@@ -30,7 +30,7 @@ FROM given WHERE r.id = given.id
 """
 MEMOS = """
 INSERT INTO ingestion_memo (stage, recipe, text_hash, data)
-SELECT %(stage)s, %(recipe)s, text_hash, data FROM unnest(%(hashes)s::text[], %(data)s::jsonb[]) AS m(text_hash, data)
+SELECT %(stage)s, %(recipe)s, text_hash, data FROM unnest(%(hashes)s::text[], %(data)b::jsonb[]) AS m(text_hash, data)
 ON CONFLICT DO NOTHING
 """
 VECTORS = """
@@ -78,7 +78,7 @@ def remember(memos: dict[str, Any], *, stage: str, recipe: str) -> None:
     found = [memos[text_hash] for text_hash in hashes]
     given = {"stage": stage, "recipe": recipe, "hashes": hashes}
     if isinstance(found[0], np.ndarray):
-        statements.run_binary(VECTORS, given | {"vectors": found})
+        statements.run(VECTORS, given | {"vectors": found})
     else:
         statements.run(MEMOS, given | {"data": [json.dumps(one) for one in found]})
 

@@ -12,7 +12,7 @@ from patches.models import Patch
 PROPOSE = """
 WITH given AS (
   SELECT * FROM unnest(%(reflections)s::bigint[], %(sources)s::bigint[], %(hashes)s::text[], %(titles)s::text[],
-                       %(digests)s::text[], %(patches)s::jsonb[])
+                       %(digests)s::text[], %(patches)b::jsonb[])
     AS g(reflection_id, source_id, content_hash, title, digest, patches)
 ),
 made AS (

@@ -17,8 +17,8 @@ POLICY = "default-2"
 WRITE = """
 INSERT INTO patches_verdict (batch_id, digest, decision, policy, checks, rejected)
 SELECT batch_id, digest, decision, %(policy)s, checks, ARRAY(SELECT jsonb_array_elements_text(rejected)::int)
-FROM unnest(%(batches)s::bigint[], %(digests)s::text[], %(decisions)s::text[], %(checks)s::jsonb[],
-            %(rejected)s::jsonb[])
+FROM unnest(%(batches)s::bigint[], %(digests)s::text[], %(decisions)s::text[], %(checks)b::jsonb[],
+            %(rejected)b::jsonb[])
   AS v(batch_id, digest, decision, checks, rejected)
 """
 
