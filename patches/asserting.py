@@ -28,7 +28,8 @@ def knowledge(reflection_id: int, batches: Iterable[Claimed]) -> tuple[list[dict
         for n, claim in claims:
             subject = entity(claim["subject_type"], claim["subject_key"], claim["subject"])
             is_value = claim["object_type"] in VALUES
-            many = vocabulary[claim["predicate"]].cardinality != "single"
+            cardinality = vocabulary[claim["predicate"]].cardinality
+            many = cardinality != "single"
             assertions.append(
                 {
                     "batch_id": batch_id,
@@ -44,17 +45,21 @@ def knowledge(reflection_id: int, batches: Iterable[Claimed]) -> tuple[list[dict
                     "quote": claim["quote"],
                     "start": claim["start"],
                     "end": claim["end"],
-                    **_validity(claim),
+                    **_validity(claim, cardinality),
                 }
             )
     return sorted(entities.values(), key=lambda row: str(row["id"])), assertions
 
 
-def _validity(claim: Mapping[str, Any]) -> dict[str, Any]:
-    """What the text states; else from the document's own date on; else unknown."""
-    start, end, precision = instants(claim["from"], claim["to"])
+def _validity(claim: Mapping[str, Any], cardinality: str) -> dict[str, Any]:
+    """What the text states; else from the document's own date on; else unknown.
+
+    An event lasts as long as the date that is stated of it, and a document of some day may tell of any day before.
+    """
+    event = cardinality == "event"
+    start, end, precision = instants(claim["from"], claim["to"] or (claim["from"] if event else None))
     basis = "stated" if start or end else "unknown"
-    if basis == "unknown" and claim["dated"] and claim["object_type"] != "date":
+    if basis == "unknown" and claim["dated"] and claim["object_type"] != "date" and not event:
         start, _, precision = instants(claim["dated"], None)
         basis = "document"
     return {"valid_from": start, "valid_to": end, "precision": precision, "basis": basis}

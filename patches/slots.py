@@ -16,7 +16,7 @@ from patches.timeline import Held, timeline
 class Slot:
     subject_id: UUID
     predicate: str
-    single: bool
+    cardinality: str
     live: list[Held] = field(default_factory=list)
     open: dict[Held, int] = field(default_factory=dict)
 
@@ -47,7 +47,7 @@ def revise(reflection_id: int, touched: Collection[UUID], *, seq: int) -> Revisi
     done = Revision()
     close: list[int] = []
     for slot, state in _read(touched).items() if touched else ():
-        due = dict.fromkeys(timeline(state.live, single=state.single))
+        due = dict.fromkeys(timeline(state.live, state.cardinality))
         for held, fact_id in state.open.items():
             if held not in due:
                 close.append(fact_id)
@@ -62,7 +62,7 @@ def revise(reflection_id: int, touched: Collection[UUID], *, seq: int) -> Revisi
 def out_of_line(slots: Collection[UUID]) -> list[UUID]:
     """The slots whose open facts are not what their live assertions amount to; empty for a sound store."""
     return sorted(
-        slot for slot, state in _read(slots).items() if {*timeline(state.live, single=state.single)} != {*state.open}
+        slot for slot, state in _read(slots).items() if {*timeline(state.live, state.cardinality)} != {*state.open}
     )
 
 
@@ -72,7 +72,7 @@ def _read(touched: Collection[UUID]) -> dict[UUID, Slot]:
     for slot, fact_id, subject, predicate, cardinality, *held in statements.rows(
         statement("slots"), {"slots": sorted(touched)}
     ):
-        state = slots.setdefault(slot, Slot(subject, predicate, cardinality == "single"))
+        state = slots.setdefault(slot, Slot(subject, predicate, cardinality))
         if fact_id is None:
             seen[slot].append(Held(*held))
         else:

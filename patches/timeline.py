@@ -1,5 +1,6 @@
 """From assertions to what holds when: a pure function, so order, retries and duplicates cannot matter."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -69,14 +70,18 @@ def _after(stated: str) -> datetime | None:
         raise
 
 
-def timeline(assertions: Iterable[Held], *, single: bool) -> list[Held]:
-    """Return what holds when, without overlap, in order of start.
+def timeline(assertions: Iterable[Held], cardinality: str) -> list[Held]:
+    """Return what holds when, without overlap, in order of start; the time it takes grows as sorting does.
 
-    `single`: one value at a time; sorted by start, each value closes the one before it. Otherwise all assertions are
-    of one value and their intervals unite. Neighbours of equal value merge.
+    `single`: one value at a time; sorted by start, each value closes the one before it. Else all assertions are of one
+    value: `many` unites their intervals, and neighbours merge as they do of one value of a `single` slot; an `event`
+    happens again and again, and does not go on.
     """
-    found = _joined(sorted(assertions, key=_order))
-    return _merge(_successive(found) if single else found)
+    found = sorted(assertions, key=_order)
+    if cardinality == "event":
+        return _occurrences(found)
+    found = _joined(found)
+    return _merge(_successive(found) if cardinality == "single" else found)
 
 
 def _joined(found: Sequence[Held]) -> list[Held]:
@@ -92,13 +97,30 @@ def _joined(found: Sequence[Held]) -> list[Held]:
             ends[held.object_key].append(held.end)
         if held.start:
             starts[held.object_key].append(held.start)
+    for stated in (*ends.values(), *starts.values()):
+        stated.sort()
     joined = []
     for held in found:
         if held.start and not held.end:
-            joined.append(_until(held, min((end for end in ends[held.object_key] if end > held.start), default=None)))
-        elif held.start or not held.end or not any(start < held.end for start in starts[held.object_key]):
+            later = bisect_right(ends[held.object_key], held.start)
+            joined.append(_until(held, next(iter(ends[held.object_key][later : later + 1]), None)))
+        elif held.start or not held.end or not starts[held.object_key] or starts[held.object_key][0] >= held.end:
             joined.append(held)
     return sorted(joined, key=_order)
+
+
+def _occurrences(found: Sequence[Held]) -> list[Held]:
+    """Of events that overlap the most narrowly dated one stands for all; neighbours are two events."""
+    stand: list[Held] = []
+    starts: list[datetime] = []
+    for held in sorted(found, key=lambda held: (held.end or LATEST) - (held.start or EARLIEST)):
+        start, end = held.start or EARLIEST, held.end or LATEST
+        place = bisect_right(starts, start)
+        clear = place == 0 or (stand[place - 1].end or LATEST) <= start
+        if clear and (place == len(starts) or starts[place] >= end):
+            stand.insert(place, held)
+            starts.insert(place, start)
+    return stand
 
 
 def _order(held: Held) -> tuple[datetime, datetime, str, int, str, str]:

@@ -76,7 +76,7 @@ def test_whatever_is_applied_replaced_and_retired_open_facts_are_the_timeline_of
         said = Assertion.objects.filter(reflection=reflection)
         for slot, cardinality in set(said.values_list("slot", "predicate__cardinality")):
             live = map(held, said.filter(slot=slot, live=True))
-            assert facts(slot=slot) == set(timeline(live, single=cardinality == "single"))
+            assert facts(slot=slot) == set(timeline(live, cardinality))
 
     # what was known at an earlier apply number is still what was known then
     assert all(as_of(seq, reflection) == then for seq, then in known.items())

@@ -116,4 +116,4 @@ class Watch:
         if seq > self.seq:
             self.seq = seq
             for slot, state in _read([slot for (slot,) in statements.rows(SLOTS)]).items():
-                assert set(state.open) == set(timeline(state.live, single=state.single)), f"slot {slot}"
+                assert set(state.open) == set(timeline(state.live, state.cardinality)), f"slot {slot}"
