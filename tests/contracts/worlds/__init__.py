@@ -1,0 +1,16 @@
+"""Real peers of each kind of connector, as worlds of items that a test can put, change, rename, delete and break."""
+
+from collections.abc import Mapping
+
+from django.utils.module_loading import import_string
+
+from tests.contracts.worlds.world import World
+
+WORLDS: Mapping[str, str] = {
+    "local_files": "tests.contracts.worlds.local_files.Folder",
+}
+
+
+def world_of(kind: str) -> type[World]:
+    found: type[World] = import_string(WORLDS[kind])
+    return found
