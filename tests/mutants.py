@@ -147,7 +147,7 @@ GUARDS = [
     code("releases and claims exclude each other", f"{QUARANTINE_DIES} being_claimed", RELEASING, "SELECT pg_advisory_xact_lock(%(lock)s, id::int)", "SELECT %(lock)s, id::int"),
     # what the machine of random steps finds by itself
     code("machine: the fence", MACHINE_DIES, BOARDING, "AND status = 'open' AND fence = %(fence)s\n  RETURNING", "AND status = 'open'\n  RETURNING"),
-    code("machine: the compare when boarding", MACHINE_DIES, BOARDING, "AND f.worker = '' AND s.id", "AND s.id"),
+    code("machine: who is gone carries nothing", MACHINE_DIES, "patches/carriers.py", "  WHERE r.gone_at IS NULL ORDER BY", "  ORDER BY"),
     code("machine: one claimant", MACHINE_DIES, CLAIMS, "elif claimed.get(content, item.run_id) != item.run_id:", "elif False:"),
     # sync
     code("a dispatched run keeps its handoff", f"{SYNC_DIE} keeps_its_handoff", DELETIONS, "runs[run] for run in ended]", "runs[run] for run in runs]"),
