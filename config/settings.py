@@ -1,6 +1,7 @@
 """Django's settings. Values come from config.environment; nothing here reads os.environ."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import django_stubs_ext
@@ -19,6 +20,8 @@ SERVERS = (
     if ENVIRONMENT.embedded
     else embedded.Servers(ENVIRONMENT.database_url or "", ENVIRONMENT.redis_url or "", started=False)
 )
+# What brings embedded servers back that died; nothing for servers that others look after.
+REVIVE_SERVERS = partial(embedded.ensure, ENVIRONMENT.state_dir) if ENVIRONMENT.embedded else None
 VERSION = (re.search(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE) or ["", "0"])[1]
 
 DEBUG = ENVIRONMENT.debug

@@ -19,9 +19,16 @@ from tests.chaos.rig import LEASE_S, Rig, rigged
 
 QUIET_S = 300  # the longest that the backlog may take to drain once nothing is harmed any more
 LATEST = "SELECT count(*) FROM handoffs_handoff WHERE status IN ('pending', 'queued', 'ingesting')"
+ENDED = """
+SELECT count(*) FILTER (WHERE status NOT IN ('pending', 'queued', 'ingesting')),
+       count(*) FILTER (WHERE status IN ('pending', 'queued', 'ingesting')) FROM handoffs_handoff
+"""
+WORK = "SELECT (SELECT sum(opened) FROM handoffs_handoff), (SELECT count(*) FROM ingestion_ingestrun)"
 TWICE = """
-SELECT count(*) FROM (SELECT row_id FROM ledger_event WHERE lifecycle = 'batch' AND became = 'applied'
-                      GROUP BY row_id HAVING count(*) > 1) twice
+SELECT count(*) FROM (
+  SELECT became, lag(became) OVER (PARTITION BY row_id ORDER BY id) AS before
+  FROM ledger_event WHERE lifecycle = 'batch' AND became IN ('applied', 'superseded', 'reverted')) steps
+WHERE became = 'applied' AND before = 'applied'
 """
 
 
@@ -120,43 +127,83 @@ class Monkey:
         embedded.ensure(self.rig.state_dir)
 
 
-def documents(folder: Path, chance: random.Random, count: int) -> Path:
-    """Documents with people and times, some of them equal, some unreadable."""
+class Corpus:
+    """Documents with people and times, some of them equal, some unreadable; they are edited as the work goes on."""
+
     people = ("Helen Marsh", "Thomas Hallett", "Margaret Ashdown", "Robert Tolland", "Laura Benning")
-    folder.mkdir()
-    for n in range(count):
-        name, year = chance.choice(people), chance.randint(1950, 2020)
-        text = f"# Log {n % (count * 9 // 10)}\n\n{name} became director of the Marrow Bay Harbour Trust in {year}.\n\n"
-        data = text.encode() + b"The tide was high.\n" * chance.randint(1, 60) if n % 50 else b"\xff" * (n + 1)
-        (folder / f"{n:05}.md").write_bytes(data)
-    return folder
+
+    def __init__(self, folder: Path, chance: random.Random, count: int) -> None:
+        self.folder, self.chance, self.count = folder, chance, count
+        folder.mkdir()
+        for n in range(count):
+            self.write(n)
+
+    def write(self, n: int) -> None:
+        name, year = self.chance.choice(self.people), self.chance.randint(1950, 2020)
+        title = f"# Log {n % (self.count * 9 // 10)}"
+        text = f"{title}\n\n{name} became director of the Marrow Bay Harbour Trust in {year}.\n\n".encode()
+        text += b"The tide was high.\n" * self.chance.randint(1, 60)
+        part = self.folder / ".part"
+        part.write_bytes(text if n % 50 else b"\xff" * self.chance.randint(1, 1000))
+        part.rename(self.folder / f"{n:05}.md")
+
+    def edit(self) -> None:
+        """Write a third of the documents anew, and take a few away that may come back with the next edit."""
+        for n in self.chance.sample(range(self.count), self.count // 3):
+            self.write(n)
+        for n in self.chance.sample(range(self.count), self.count // 50):
+            (self.folder / f"{n:05}.md").unlink(missing_ok=True)
+
+
+class Watch:
+    """How long at most nothing was brought to its end while there was work."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.ended, self.since, self.longest_s = -1, time.monotonic(), 0.0
+
+    def look(self) -> None:
+        try:
+            [(ended, waiting)] = self.rig.query(ENDED)
+        except psycopg.OperationalError:
+            return
+        if ended != self.ended or not waiting:
+            self.longest_s = max(self.longest_s, time.monotonic() - self.since) if waiting else self.longest_s
+            self.ended, self.since = ended, time.monotonic()
 
 
 def drained(rig: Rig) -> bool:
-    return rig.query(LATEST) == [(0,)]
+    try:
+        return rig.query(LATEST) == [(0,)]
+    except psycopg.OperationalError:
+        return False
 
 
-def harm(rig: Rig, folder: Path, chance: random.Random, minutes: float) -> Monkey:
-    """Let the monkey at it until the time is up or the backlog done; leave everything running again."""
-    monkey = Monkey(rig, chance)
+def harm(rig: Rig, corpus: Corpus, chance: random.Random, minutes: float) -> tuple[Monkey, Watch]:
+    """Let the monkey at it until the time is up, with a backlog all the while; leave everything running again."""
+    monkey, watch = Monkey(rig, chance), Watch(rig)
     for name in ("worker-1", "worker-2", "dispatcher-1", "dispatcher-2"):
         monkey.start(name)
-    command = ("manage.py", "ingest", str(folder), "--name", "corpus", "--json")
+    command = ("manage.py", "ingest", str(corpus.folder), "--name", "corpus", "--json", "--accept-deletions")
     ingest = rig.start("ingest", *command)
-    end = time.monotonic() + minutes * 60
+    end = act_at = time.monotonic() + minutes * 60
+    act_at -= minutes * 60
     while time.monotonic() < end:
-        time.sleep(chance.uniform(0.5, 3))  # the rhythm of the harm
-        monkey.act()
+        time.sleep(0.2)  # the rhythm of looking
+        watch.look()
+        if time.monotonic() >= act_at:
+            monkey.act()
+            act_at = time.monotonic() + chance.uniform(1, 8)
         if ingest.poll() is not None:
             if drained(rig):
-                sys.stdout.write("  the backlog is done before the time is up; give it more --documents\n")
-                break
+                corpus.edit()
+                monkey.done["edit documents"] += 1
             ingest = rig.start("ingest", *command)
     ingest.kill()
     ingest.wait()
     del rig.processes["ingest"]
     monkey.supervise()
-    return monkey
+    return monkey, watch
 
 
 def judge(rig: Rig, wanted: str) -> bool:
@@ -183,19 +230,21 @@ def main() -> int:
     sys.stdout.write(f"seed {options.seed}: {options.documents} documents, {options.minutes:g} minutes of harm\n")
     chance = random.Random(options.seed)  # noqa: S311  repeatable, not secret
     with tempfile.TemporaryDirectory() as scratch:
-        folder = documents(Path(scratch, "documents"), chance, options.documents)
-        with rigged(Path(scratch, "quiet")) as rig:
-            outcomes = rig.ingest(folder, "main", timeout=3600)["outcomes"]
-            wanted = rig.export("main")
-        sys.stdout.write(f"undisturbed: {outcomes}\n")
-        with rigged(Path(scratch, "harmed")) as rig:
-            monkey = harm(rig, folder, chance, options.minutes)
+        corpus = Corpus(Path(scratch, "documents"), chance, options.documents)
+        with rigged(Path(scratch, "quiet")) as quiet, rigged(Path(scratch, "harmed")) as rig:
+            monkey, watch = harm(rig, corpus, chance, options.minutes)
             healed = time.monotonic()
-            rig.ingest(folder, "main", timeout=QUIET_S)
+            rig.ingest(corpus.folder, "main", "--accept-deletions", timeout=QUIET_S)
+            took_s = time.monotonic() - healed
+            outcomes = quiet.ingest(corpus.folder, "main", timeout=3600)["outcomes"]
             for deed, times in sorted(monkey.done.items()):
                 sys.stdout.write(f"  {deed.replace('_', ' '):20} {times}\n")
-            sys.stdout.write(f"done {time.monotonic() - healed:.0f} s after the last harm\n")
-            return 0 if judge(rig, wanted) else 1
+            [(items, runs)] = rig.query(WORK)
+            sys.stdout.write(f"{items} handoffs in {runs} runs; a quiet store ends with {outcomes}\n")
+            sys.stdout.write(
+                f"longest without progress {watch.longest_s:.0f} s; done {took_s:.0f} s after the last harm\n"
+            )
+            return 0 if judge(rig, quiet.export("main")) else 1
 
 
 if __name__ == "__main__":

@@ -63,9 +63,9 @@ class Rig:
             check=False,
         )
 
-    def ingest(self, folder: Path, reflection: str, timeout: float = 120) -> dict[str, Any]:
+    def ingest(self, folder: Path, reflection: str, *more: str, timeout: float = 120) -> dict[str, Any]:
         where = ("--name", "corpus", "--reflection", reflection)
-        done = self.manage("ingest", str(folder), *where, "--json", timeout=timeout)
+        done = self.manage("ingest", str(folder), *where, *more, "--json", timeout=timeout)
         assert done.returncode in (0, 1), done.stderr
         report: dict[str, Any] = json.loads(done.stdout)
         return report

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,14 @@ def test_the_whole_stack_starts_works_heals_and_ends(up: Up, tmp_path: Path) -> 
     until(lambda: up.says("worker was ended by SIGKILL; it is started again"))
     [healed] = until(up.workers)
     assert healed != worker
+
+    for pid in at_work(up.store.state_dir):
+        with suppress(ProcessLookupError):  # PostgreSQL's processes end with the first of them
+            os.kill(pid, signal.SIGKILL)
+    until(lambda: up.says("an embedded server had died and was started again"))
+    until(lambda: {"postgres", "valkey-server"} <= set(at_work(up.store.state_dir).values()))
+    (tmp_path / "texts" / "later.md").write_text(TEXT.replace("2022", "2023"))
+    assert up.store.ingest(tmp_path / "texts")["outcomes"] == {"completed": 1}
 
     up.process.terminate()
     assert up.process.wait(30) == 0

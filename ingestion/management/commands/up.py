@@ -16,6 +16,7 @@ from ingestion.supervisor import supervise
 
 ADMIN = "admin"
 PASSWORD_BYTES = 15
+SERVERS_S = 2.0  # between two looks at the embedded servers
 COLOURS = {"web": 36, "dispatcher": 32, "worker": 33, "beat": 35, "flower": 34, "up": 1}
 NAME_WIDTH = max(map(len, COLOURS))
 
@@ -54,7 +55,7 @@ class Command(BaseCommand):
             cwd=settings.ROOT,
             say=self.say,
             logs=settings.STATE_DIR if quiet else None,
-            meanwhile=self.when_ready(list(ports.values())),
+            meanwhile=self.meanwhile(list(ports.values())),
         )
 
     def tell_console(self, password: str | None) -> None:
@@ -71,6 +72,35 @@ class Command(BaseCommand):
         with suppress(OSError):  # nobody reads it any more; the programs go on
             self.stdout.write(f"{label} {line}")
             self.stdout.flush()
+
+    def meanwhile(self, ports: list[int]) -> Callable[[], None]:
+        ready, revive = self.when_ready(ports), self.reviver()
+
+        def look() -> None:
+            ready()
+            revive()
+
+        return look
+
+    def reviver(self) -> Callable[[], None]:
+        """Return a function that looks after the embedded servers, which have no other supervisor."""
+        looked_at, failed = time.monotonic(), ""
+
+        def revive() -> None:
+            nonlocal looked_at, failed
+            if not settings.REVIVE_SERVERS or time.monotonic() - looked_at < SERVERS_S:
+                return
+            looked_at, before = time.monotonic(), failed
+            try:
+                failed = ""
+                if settings.REVIVE_SERVERS().started:
+                    self.say("up", "an embedded server had died and was started again")
+            except RuntimeError as problem:
+                failed = str(problem)
+                if failed != before:
+                    self.say("up", failed)
+
+        return revive
 
     def when_ready(self, ports: list[int]) -> Callable[[], None]:
         """Return a function that says so, once, when every port answers."""
