@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +104,15 @@ class SourcePort(Protocol):
 
     def read(self, external_id: str, *, limit_bytes: int) -> Content:
         """Return the item's bytes. Raises Gone, Auth, Transient, or Malformed (TOO_LARGE) above the limit."""
+        ...
+
+
+@runtime_checkable
+class Foresight(Protocol):
+    """What a source may have beside SourcePort, where fetching many items at once is cheaper than one by one."""
+
+    def expect(self, external_ids: Sequence[str]) -> None:
+        """Be told which items will be read next, most of them and in about this order. Fetches nothing yet."""
         ...
 
 

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -26,6 +25,7 @@ from ingestion.ports import (
     Checkpoint,
     Cursor,
     Entry,
+    Foresight,
     Listed,
     ScopeComplete,
     Signs,
@@ -151,8 +151,7 @@ class _Walk:
         self.cursor: Cursor | None = None  # reached, but not kept yet
 
     def go(self, cursor: Cursor) -> None:
-        listing = iter(self.port.list(cursor))
-        for number, page in enumerate(iter(lambda: list(islice(listing, LISTED_AT_ONCE)), [])):
+        for number, page in enumerate(_pages(self.port.list(cursor))):
             self._page(number, page)
 
     def _page(self, number: int, page: Sequence[Entry]) -> None:
@@ -165,6 +164,8 @@ class _Walk:
         which = {"source": self.source.pk, "page": number, "recheck": self.recheck}
         changed = statements.rows(CHANGED, which)
         report.unchanged += len(items) - len(changed)
+        if isinstance(self.port, Foresight):
+            self.port.expect([external_id for external_id, *_ in changed])
         for arrivals in _taken(self.port, (Listed(*row) for row in changed), report):
             if self.room <= 0:
                 self.room = backlog.await_room(lambda: self.progress(report))
@@ -173,7 +174,7 @@ class _Walk:
             self.progress(report)
         self.tombstones += [entry.external_id for entry in page if isinstance(entry, Tombstone)]
         self.cursor = next((entry.cursor for entry in reversed(page) if isinstance(entry, Checkpoint)), self.cursor)
-        if not self.tombstones:
+        if not self.tombstones and not self.scopes:  # these count at the end alone, and are to be listed until then
             self._keep_cursor()
 
     def end(self, *, accept: bool) -> None:
@@ -195,6 +196,23 @@ class _Walk:
         Source.objects.filter(pk=self.source.pk).update(cursor=dict(self.cursor))
         reached("cursor.after_commit")
         self.cursor = None
+
+
+def _pages(listing: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """Cut a listing into pages. One that breaks off stands as far as its last checkpoint: that need not come again."""
+    page: list[Entry] = []
+    try:
+        for entry in listing:
+            page.append(entry)
+            if len(page) == LISTED_AT_ONCE:
+                yield page
+                page = []
+    except Failure:
+        if covered := max((n for n, entry in enumerate(page, 1) if isinstance(entry, Checkpoint)), default=0):
+            yield page[:covered]
+        raise
+    if page:
+        yield page
 
 
 def _note(page: int, items: Iterable[Listed]) -> None:

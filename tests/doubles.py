@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import ClassVar
 
 import numpy as np
@@ -21,7 +22,7 @@ from ingestion.ports import (
     Signs,
     Tombstone,
 )
-from ledger.failures import Auth, Failure, Gone, Transient
+from ledger.failures import Auth, Failure, Gone, RateLimited, Transient
 from ledger.reasons import Reason
 from patches.predicates_seed import SEED
 
@@ -97,12 +98,14 @@ class Mailroom:
 class Ticker:
     """A remote source that tells what changed since a position: each change is (name, text), or (name, None) if gone.
 
-    After each change it gives a cursor. Names in `away` cannot be read.
+    After each change it gives a cursor. A change may also be a ScopeComplete, which is passed on. Names in `away`
+    cannot be read. Behind change `breaks_at` it asks for time.
     """
 
-    changes: ClassVar[list[tuple[str, str | None]]] = []
+    changes: ClassVar[list[tuple[str, str | None] | ScopeComplete]] = []
     away: ClassVar[set[str]] = set()
     asked: ClassVar[list[int]] = []
+    breaks_at: ClassVar[int | None] = None
 
     def check(self) -> str:
         return f"{len(self.changes)} changes"
@@ -110,12 +113,18 @@ class Ticker:
     def list(self, cursor: Cursor) -> Iterator[Entry]:
         begin = cursor.get("position", 0)
         self.asked.append(begin)
-        for n, (name, text) in enumerate(self.changes[begin:], begin + 1):
-            yield Tombstone(name) if text is None else Listed(name, str(n), 0, signs=Signs.IMMUTABLE)
+        for n, change in enumerate(self.changes[begin:], begin + 1):
+            yield change if isinstance(change, ScopeComplete) else self.entry(n, *change)
             yield Checkpoint({"position": n})
+            if n == self.breaks_at:
+                raise RateLimited(Reason.REMOTE_BUSY, retry_after=timedelta(seconds=60))
+
+    def entry(self, n: int, name: str, text: str | None) -> Entry:
+        return Tombstone(name) if text is None else Listed(name, str(n), 0, signs=Signs.IMMUTABLE)
 
     def read(self, external_id: str, *, limit_bytes: int) -> Content:
         if external_id in self.away:
             raise Transient(Reason.REMOTE_UNAVAILABLE)
-        text = next(text for name, text in reversed(self.changes) if name == external_id)
+        told = [change for change in self.changes if not isinstance(change, ScopeComplete)]
+        text = next(text for name, text in reversed(told) if name == external_id)
         return Content((text or "").encode()[:limit_bytes], "text/plain", {"from": "the ticker"})

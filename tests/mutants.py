@@ -151,6 +151,8 @@ GUARDS = [
     code("machine: one claimant", MACHINE_DIES, CLAIMS, "elif claimed.get(content, item.run_id) != item.run_id:", "elif False:"),
     # sync
     code("a dispatched run keeps its handoff", f"{SYNC_DIE} keeps_its_handoff", DELETIONS, "runs[run] for run in ended]", "runs[run] for run in runs]"),
+    code("what is gone is said again", f"{SYNC_DIE} said_to_be_gone", SYNC, "if not self.tombstones and not self.scopes:", "if True:"),
+    code("a broken listing stands to its checkpoint", f"{SYNC_DIE} breaks_off_stands", SYNC, "yield page[:covered]", "pass"),
     code("one sync per source", f"{SYNC_DIE} one_process", SYNC, "SELECT pg_try_advisory_lock(%s, %s)", "SELECT true, %s, %s"),
     code("many deletions wait", f"{SYNC_DIE} fifth", DELETIONS, "or (absent > few and", "or (False and"),
     code("an empty listing waits", f"{SYNC_DIE} emptied", DELETIONS, "return absent == live or", "return"),

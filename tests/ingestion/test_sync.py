@@ -14,7 +14,7 @@ from ingestion.connectors import CONNECTORS
 from ingestion.connectors.local_files import LocalFiles
 from ingestion.models import IngestRun, Turn
 from ingestion.operating import resume
-from ingestion.ports import Listed
+from ingestion.ports import Listed, ScopeComplete
 from ingestion.sync import SyncBusy, sync
 from ledger.failures import Auth, Gone, RateLimited
 from ledger.reasons import Reason
@@ -241,6 +241,7 @@ def ticker(monkeypatch):
     monkeypatch.setattr(Ticker, "changes", [(f"{n:02}", f"letter {n}") for n in range(20)])
     monkeypatch.setattr(Ticker, "away", set())
     monkeypatch.setattr(Ticker, "asked", [])
+    monkeypatch.setattr(Ticker, "breaks_at", None)
     return make_source(kind="ticker", options={})
 
 
@@ -277,6 +278,41 @@ def test_a_tombstone_retires_its_item_and_too_many_wait_with_the_cursor_for_a_pe
     assert ticker.deletions_held == 13
     assert sync(ticker, accept_deletions=True).gone == 13
     assert (cursor_of(ticker), ticker.deletions_held) == ({"position": 34}, 0)
+
+
+def test_a_listing_that_breaks_off_stands_as_far_as_its_last_checkpoint(ticker, monkeypatch):
+    monkeypatch.setattr(Ticker, "breaks_at", 7)
+    with pytest.raises(RateLimited):
+        sync(ticker)
+    assert (Reference.objects.count(), cursor_of(ticker)) == (7, {"position": 7})
+    monkeypatch.setattr(Ticker, "breaks_at", None)
+    assert sync(ticker).new == 13
+    assert Ticker.asked == [0, 7]
+
+
+@pytest.mark.parametrize("said", [("03", None), ScopeComplete(20)], ids=["a tombstone", "a scope"])
+def test_what_is_said_to_be_gone_is_not_lost_when_the_listing_breaks_off_behind_it(ticker, monkeypatch, said):
+    sync(ticker)
+    if isinstance(said, ScopeComplete):
+        Source.objects.update(cursor={})
+        Ticker.changes[3] = ("new", "a new letter")
+    begin = cursor_of(ticker)
+    Ticker.changes += [said, ("newer", "a newer letter"), ("newest", "the newest letter")]
+    monkeypatch.setattr(Ticker, "breaks_at", 22)
+    with pytest.raises(RateLimited):
+        sync(ticker)
+    assert (gone(ticker), cursor_of(ticker)) == (set(), begin)
+    monkeypatch.setattr(Ticker, "breaks_at", None)
+    assert (sync(ticker).gone, gone(ticker), cursor_of(ticker)) == (1, {"03"}, {"position": 23})
+
+
+def test_a_connector_is_told_what_will_be_read_of_a_page(ticker, monkeypatch):
+    sync(ticker)
+    told = []
+    monkeypatch.setattr(Ticker, "expect", lambda _, names: told.extend(names), raising=False)
+    Ticker.changes += [("04", "another letter"), ("new", "a new letter")]
+    sync(ticker)
+    assert sorted(told) == ["04", "new"]
 
 
 def test_what_was_deleted_and_is_named_again_is_there(ticker):
