@@ -1,14 +1,16 @@
 """What the process environment may say, typed and checked: the only reader of os.environ in the project.
 
 `load()` gives an immutable `Environment`, or stops the start with one line per bad variable. Secrets are never printed.
-`DATABASE_URL`, `REDIS_URL` and `SLUICEGATE_SECRET_KEY` may also be given as a file's path in the variable of the same
-name with `_FILE` behind it, as container secrets are.
+Those in `SECRETS` may also be given as a file's path in the variable of the same name with `_FILE` behind it, as
+container secrets are.
 """
 
 import os
+import re
 import secrets
 import tempfile
-from collections.abc import Iterator
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -20,8 +22,9 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PREFIX = "SLUICEGATE_"
-SECRETS = ("DATABASE_URL", "REDIS_URL", f"{PREFIX}SECRET_KEY")
+SECRETS = ("DATABASE_URL", "REDIS_URL", f"{PREFIX}SECRET_KEY", f"{PREFIX}SOURCE_KEYS")
 SECRET_KEY_MIN_CHARS = 32
+SEAL_BYTES = 32
 WORKERS_MAX = 8
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 MIB = 1024 * 1024
@@ -30,6 +33,24 @@ MIB = 1024 * 1024
 def _split(value: object) -> object:
     """Cut a comma list; whatever is no text passes as it is."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _lines(value: object) -> object:
+    """As _split, where a file may have a line for each."""
+    return tuple(part for part in re.split(r"[,\s]+", value) if part) if isinstance(value, str) else value
+
+
+def _seals(keys: tuple[str, ...]) -> tuple[str, ...]:
+    for key in keys:
+        try:
+            fits = len(urlsafe_b64decode(key)) == SEAL_BYTES
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError(
+                f"each key is {SEAL_BYTES} random bytes as url-safe base64: openssl rand -base64 32 | tr +/ -_"
+            )
+    return keys
 
 
 def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
@@ -61,7 +82,7 @@ class Unreadable:
 
 
 class SecretFiles(PydanticBaseSettingsSource):
-    """Reads DATABASE_URL, REDIS_URL and the secret key from the files that their `_FILE` variables name."""
+    """Reads what is in SECRETS from the files that their `_FILE` variables name."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Unused: `__call__` answers for all fields at once."""
@@ -110,6 +131,12 @@ class Environment(BaseSettings):
         default="",
         repr=False,
         description="Signs sessions; 32 characters or more. Unset, without DATABASE_URL: one kept in the state folder.",
+    )
+    source_keys: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_lines), AfterValidator(_seals)] = Field(
+        default=(),
+        repr=False,
+        description="Keys that the passwords and tokens of sources are sealed with, the newest first. Unset, without "
+        "DATABASE_URL: kept in the state folder. Unset with it: no secret can be kept.",
     )
     debug: bool = Field(
         default=False, description="Show tracebacks in the browser. Never where others can reach the pages."
@@ -164,6 +191,11 @@ class Environment(BaseSettings):
     def embedded(self) -> bool:
         """Whether PostgreSQL and Valkey are the embedded ones."""
         return self.database_url is None
+
+    @property
+    def own_source_keys(self) -> Path | None:
+        """The checkout's own file of source keys, where none are given."""
+        return self.state_dir / "source_keys" if self.embedded and not self.source_keys else None
 
     @classmethod
     def settings_customise_sources(
@@ -236,9 +268,12 @@ def load() -> Environment:
         environment = Environment()
     except ValidationError as exc:
         raise SystemExit("\n".join(_line(error) for error in exc.errors(include_url=False))) from None
+    if own := environment.own_source_keys:
+        _kept(own, lambda: urlsafe_b64encode(secrets.token_bytes(SEAL_BYTES)).decode())
     if environment.secret_key:
         return environment
-    return environment.model_copy(update={"secret_key": _kept_secret(environment.state_dir)})
+    kept = _kept(environment.state_dir / "secret_key", lambda: secrets.token_urlsafe(48))
+    return environment.model_copy(update={"secret_key": kept})
 
 
 def _variable(field: str) -> str:
@@ -253,15 +288,15 @@ def _line(error: Any) -> str:
     return f"{variable}: {message}" + ("" if variable in SECRETS else f" (got {str(error['input'])[:60]!r})")
 
 
-def _kept_secret(state_dir: Path) -> str:
-    """Return the checkout's own key; made by the first process that asks, the same for all others."""
-    kept = state_dir / "secret_key"
+def _kept(kept: Path, make: Callable[[], str]) -> str:
+    """Return a key of the checkout's own; made by the first process that asks, the same for all others."""
+    state_dir = kept.parent
     try:
         if not kept.exists():
             state_dir.mkdir(parents=True, exist_ok=True)
             descriptor, draft = tempfile.mkstemp(dir=state_dir)  # with mode 0600
             with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(48))
+                file.write(make())
                 if os.getuid() == 0:  # root at work in someone's checkout does not lock them out of it
                     os.fchown(descriptor, state_dir.stat().st_uid, -1)
             try:
@@ -272,4 +307,4 @@ def _kept_secret(state_dir: Path) -> str:
                 Path(draft).unlink()
         return kept.read_text()
     except OSError as exc:
-        raise SystemExit(f"{PREFIX}STATE_DIR: cannot keep a secret key in {str(state_dir)!r}: {exc.strerror}") from exc
+        raise SystemExit(f"{PREFIX}STATE_DIR: cannot keep a key in {str(state_dir)!r}: {exc.strerror}") from exc

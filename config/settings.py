@@ -26,6 +26,8 @@ VERSION = (re.search(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text()
 
 DEBUG = ENVIRONMENT.debug
 SECRET_KEY = ENVIRONMENT.secret_key
+# What the secrets of sources are sealed with; where none is given, the keys in a file of the state folder.
+SOURCE_KEYS, OWN_SOURCE_KEYS = ENVIRONMENT.source_keys, ENVIRONMENT.own_source_keys
 ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(ENVIRONMENT.csrf_trusted_origins)
 

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.contrib import admin
 
-from handoffs.models import Handoff, Payload, Reference, Reflection, Source
+from handoffs.models import Handoff, Payload, Reference, Reflection, Secret, Source
 from ledger.listing import Listing, ReasonFilter, hash_prefix, linked, number, text_prefix, uuid
 
 
@@ -19,6 +19,17 @@ class SourceAdmin(Listing[Source]):
     list_filter = ("paused", "priority")
     list_select_related = ("reflection",)
     searches = (number("a source's id"), text_prefix("the start of its name", "name"))
+
+
+@admin.register(Secret)
+class SecretAdmin(Listing[Secret]):
+    """That there is one, and whose; what it is nobody is shown again."""
+
+    list_display = ("name", linked("source"), "set_by", "set_at")
+    list_select_related = ("source__reflection",)
+    hidden = ("sealed",)
+    deferred = ("sealed",)
+    searches = (number("a source's id", "source"),)
 
 
 @admin.register(Payload)

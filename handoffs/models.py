@@ -72,6 +72,22 @@ class Source(models.Model):
         return f"{self.reflection}/{self.name}"
 
 
+class Secret(models.Model):
+    """A password or token of a source, sealed; handoffs.sealing alone opens it. Its connector is given it by name."""
+
+    source = models.ForeignKey(Source, models.PROTECT, related_name="secrets", db_index=False)
+    name = models.CharField(max_length=40)
+    sealed = models.TextField()
+    set_by = models.CharField(max_length=80)
+    set_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["source", "name"], name="one_secret_of_a_name_per_source")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.source_id}"
+
+
 class Payload(models.Model):
     """The raw bytes of a reference at one moment, stored once under their SHA-256; never changed."""
 

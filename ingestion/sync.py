@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
-from handoffs import payloads
+from handoffs import payloads, sealing
 from handoffs.intake import Arrival, receive
 from handoffs.models import Handoff, Source
 from ingestion import backlog, deletions
@@ -101,7 +101,13 @@ def sync(
         try:
             cursor = Source.objects.values_list("cursor", flat=True).get(pk=source.pk)
             statements.run(LISTING)
-            walk = _Walk(source, connect(source.kind, source.options), report, progress, recheck=recheck)
+            walk = _Walk(
+                source,
+                connect(source.kind, source.options, sealing.reveal(source.pk)),
+                report,
+                progress,
+                recheck=recheck,
+            )
             walk.go(cursor)
         except Failure as failure:
             _keep(source, failure)

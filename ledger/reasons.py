@@ -59,6 +59,9 @@ class Reason(models.TextChoices):
     POLICY_GAVE_UP = "policy_gave_up", "The retry policy allows no further attempt"
     RELEASED = "released", "An operator sent it back to work"
     RESUMED = "resumed", "Its source goes on after a pause"
+    SECRET_SET = "secret_set", "A secret of the source was set"
+    SECRET_FORGOTTEN = "secret_forgotten", "A secret of the source was deleted"
+    SEALED = "sealed", "A secret of the source cannot be opened with the keys at hand"
     REPROCESSED = "reprocessed", "To be done again by the present recipe"
 
 

@@ -88,6 +88,7 @@ DELETIONS = "ingestion/deletions.py"
 OPERATING, OPERATING_DIES = "ingestion/operating.py", "ingestion/test_operating.py"
 RELEASING, QUARANTINE_DIES = "ingestion/releasing.py", "ingestion/test_quarantine.py"
 POLICIES_DIE, MACHINE_DIES = "ingestion/test_policies.py", "properties/test_ledger_machine.py"
+SEALING, SEALING_DIES = "handoffs/sealing.py", "handoffs/test_sealing.py"
 INTAKE_DIES, PAYLOADS_DIE = "handoffs/test_intake.py", "handoffs/test_payloads.py"
 
 GUARDS = [
@@ -106,6 +107,9 @@ GUARDS = [
     code("no partial file", PAYLOADS_DIE, "handoffs/storage.py", "Path(part).unlink(missing_ok=True)", "pass"),
     unique("one_waiting_handoff_per_reference", f"{CONSTRAINTS_DIE} one_waiting"),
     unique("one_running_handoff_per_reference", f"{CONSTRAINTS_DIE} one_running"),
+    code("no seal with an old key", f"{SEALING_DIES} old_key", SEALING, "    _alone(shared=True)", "    pass"),
+    code("all is sealed anew", SEALING_DIES, SEALING, "seal.rotate(row.sealed).decode()", "row.sealed"),
+    code("the old key stays until all is sealed anew", f"{SEALING_DIES} half_way", SEALING, ".decode(), *_own_keys(own)])", ".decode()])"),
     # constraints of runs and flights
     unique("one_active_run_per_handoff", f"{CONSTRAINTS_DIE} handoff_has_one_active"),
     unique("one_active_run_per_content", f"{CONSTRAINTS_DIE} content_of_a_source"),

@@ -23,7 +23,7 @@ def profile(kind: str) -> Profile:
     return PROFILES.get(kind, Profile())
 
 
-def connect(kind: str, options: Mapping[str, Any]) -> SourcePort:
-    """Return the connector of this kind with the source's options."""
-    port: SourcePort = import_string(CONNECTORS[kind])(**options)
+def connect(kind: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -> SourcePort:
+    """Return the connector of this kind; both the source's options and its secrets are its arguments, by name."""
+    port: SourcePort = import_string(CONNECTORS[kind])(**options, **secrets)
     return port

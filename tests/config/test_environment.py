@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from config.environment import Environment, load, variables
 
 KEY = "k" * 32
+SEAL = "c2VhbHNlYWxzZWFsc2VhbHNlYWxzZWFsc2VhbHNlYWw="
 POSTGRES = "postgresql://sluice:hush-hush@db:5432/sluice"
 VALKEY = "redis://:hush-hush@broker:6379/0"
 
@@ -75,6 +76,8 @@ def test_variables_become_typed_values(monkeypatch: pytest.MonkeyPatch) -> None:
         ("DATABASE_URL", "mysql://root:hush-hush@db/x"),
         ("REDIS_URL", "amqp://:hush-hush@broker"),
         ("SLUICEGATE_SECRET_KEY", "hush-hush"),
+        ("SLUICEGATE_SOURCE_KEYS", "hush-hush"),
+        ("SLUICEGATE_SOURCE_KEYS", SEAL + ",hush-hush"),
         ("SLUICEGATE_DEBUG", "perhaps"),
         ("SLUICEGATE_ALLOWED_HOSTS", " , "),
         ("SLUICEGATE_CSRF_TRUSTED_ORIGINS", "gate.example.org"),
@@ -168,7 +171,24 @@ def test_a_checkouts_key_is_made_once_and_is_its_owners_alone(tmp_path: Path) ->
     assert len(key) >= 32
     assert kept.read_text() == key
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    assert list(kept.parent.iterdir()) == [kept]
+    assert {file.name for file in kept.parent.iterdir()} == {"secret_key", "source_keys"}
+
+
+def test_keys_that_seal_are_made_for_a_checkout_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = load().own_source_keys
+    assert own == tmp_path / "state" / "source_keys"
+    assert stat.S_IMODE(own.stat().st_mode) == 0o600
+    made = own.read_text()
+    assert (load().own_source_keys, own.read_text()) == (own, made)
+
+    (tmp_path / "keys").write_text(f"{SEAL}\n{made}\n")
+    monkeypatch.setenv("SLUICEGATE_SOURCE_KEYS_FILE", str(tmp_path / "keys"))
+    assert (load().source_keys, load().own_source_keys) == ((SEAL, made), None)
+
+
+@pytest.mark.usefixtures("served")
+def test_no_key_is_made_beside_a_database_of_ones_own() -> None:
+    assert (load().source_keys, load().own_source_keys) == ((), None)
 
 
 def test_a_state_folder_that_cannot_be_made_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,11 +220,13 @@ def test_cookies_need_https_unless_only_this_machine_can_ask(
 
 
 @pytest.mark.usefixtures("served")
-def test_no_secret_shows_when_it_is_printed() -> None:
+def test_no_secret_shows_when_it_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICEGATE_SOURCE_KEYS", SEAL)
     shown = f"{load()!r} {load()!s}"
 
     assert "hush-hush" not in shown
     assert KEY not in shown
+    assert SEAL not in shown
 
 
 def test_it_cannot_be_changed() -> None:

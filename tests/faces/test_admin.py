@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from psycopg.types.range import Range
 
-from handoffs.models import Source
+from handoffs.models import Secret, Source
 from ingestion.models import IngestRun, Memo, Quarantine, RetryRule, StageOutput, Turn
 from ledger import listing
 from ledger.models import Event
@@ -62,6 +62,7 @@ def make_history(source: Source | None = None) -> IngestRun:
     Quarantine.objects.create(run=run, stage="fact", failure="unexpected", traceback="Traceback <most recent>")
     StageOutput.objects.create(run=run, stage="fetch", recipe="reading/1", data={"text": "told & kept"})
     Turn.objects.get_or_create(source=source)
+    Secret.objects.get_or_create(source=source, name="password", sealed="sealed", set_by="somebody")
     Memo.objects.create(stage="embed", recipe="hashing", text_hash=uuid4().hex, vector=[0.0, 1.0])
     Event.objects.create(
         lifecycle="run", row_id=run.pk, was="running", became="quarantined", reason="unexpected", by="somebody"
