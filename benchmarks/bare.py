@@ -20,7 +20,7 @@ from ingestion import reading, stages
 from ingestion.connectors import DEFAULT, connect
 from ingestion.outcomes import Document
 from ingestion.passages import hash_of
-from ingestion.ports import Listed
+from ingestion.ports import Listed, SourcePort
 from ledger import statements
 from ledger.failures import Failure
 
@@ -83,7 +83,7 @@ def load(folder: Path) -> int:
     statements.run(TABLES)
     loop, given = Loop(), 0
     port = connect(DEFAULT, {"root": str(folder)})
-    items = (entry for entry in port.list() if isinstance(entry, Listed))
+    items = (entry for entry in port.list({}) if isinstance(entry, Listed))
     while page := list(islice(items, settings.FLIGHT_RUNS)):
         given += len(page)
         loop.take([(name, document) for name, document in _read(port, page)])
@@ -91,10 +91,10 @@ def load(folder: Path) -> int:
     return given
 
 
-def _read(port: Any, page: Sequence[Listed]) -> Iterator[tuple[str, Document]]:
+def _read(port: SourcePort, page: Sequence[Listed]) -> Iterator[tuple[str, Document]]:
     for item in page:
         try:
-            data = port.read(item.external_id, limit_bytes=settings.SIZE_LIMIT_BYTES)
+            data = port.read(item.external_id, limit_bytes=settings.SIZE_LIMIT_BYTES).data
             yield item.external_id, reading.read(data, item.external_id, item.media_type)
         except Failure:
             continue

@@ -110,14 +110,18 @@ class Reference(models.Model):
     """One item of a source. `seen_*` moves when sync stores its bytes, `applied_*` only when its batch is applied."""
 
     id = models.UUIDField(primary_key=True)
-    source = models.ForeignKey(Source, models.PROTECT, related_name="references")
+    source = models.ForeignKey(Source, models.PROTECT, related_name="references", db_index=False)
     external_id = models.TextField()
     media_type = models.CharField(max_length=100, blank=True)
     metadata = models.JSONField(default=dict, blank=True, help_text="What its source says of it.")
     seen_signature = models.CharField(max_length=200)
-    seen_payload = models.ForeignKey(Payload, models.PROTECT, null=True, blank=True, related_name="+")
+    seen_payload = models.ForeignKey(
+        Payload, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     seen_at = models.DateTimeField(db_default=Now())
-    applied_payload = models.ForeignKey(Payload, models.PROTECT, null=True, blank=True, related_name="+")
+    applied_payload = models.ForeignKey(
+        Payload, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     applied_content_hash = models.CharField(max_length=64, blank=True)
     applied_at = models.DateTimeField(null=True, blank=True)
     gone_at = models.DateTimeField(null=True, blank=True)
@@ -128,7 +132,11 @@ class Reference(models.Model):
 
     class Meta:
         constraints = [UniqueConstraint(fields=["source", "external_id"], name="one_reference_per_item")]
-        indexes = [Index(fields=["source"], condition=~Q(gone_at=None), name="reference_gone")]
+        indexes = [
+            Index(fields=["source"], condition=~Q(gone_at=None), name="reference_gone"),
+            Index(fields=["seen_payload"], name="reference_by_seen"),
+            Index(fields=["applied_payload"], name="reference_by_applied"),
+        ]
 
     def __str__(self) -> str:
         return self.external_id

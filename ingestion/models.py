@@ -114,8 +114,10 @@ class IngestRun(models.Model):
     content_hash = models.CharField(  # noqa: DJ001  null is what the unique constraint passes over
         max_length=64, null=True, blank=True, help_text="Set when it claims its content."
     )
-    waits_for = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
-    duplicate_of = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="duplicates")
+    waits_for = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    duplicate_of = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="duplicates", db_index=False
+    )
     batch = models.ForeignKey(PatchBatch, models.PROTECT, null=True, blank=True, related_name="runs")
     attempts = models.PositiveIntegerField(default=0, help_text="Times that it failed by itself.")
     deliveries = models.PositiveIntegerField(default=0, help_text="Times that it was put on a flight.")
@@ -154,7 +156,6 @@ class IngestRun(models.Model):
             ),
         ]
         indexes = [
-            Index(F("source"), F("next_attempt_at"), condition=Q(status__in=sorted(DUE)), name="run_due"),
             Index(
                 F("source"),
                 F("priority"),
@@ -169,6 +170,7 @@ class IngestRun(models.Model):
                 name="run_held_back",
             ),
             Index(fields=["flight"], condition=Q(status="running"), name="run_aboard"),
+            Index(fields=["duplicate_of"], condition=Q(duplicate_of__isnull=False), name="run_duplicates"),
             Index(fields=["status", "-id"], name="run_by_status"),
         ]
 
@@ -179,7 +181,7 @@ class IngestRun(models.Model):
 class StageOutput(models.Model):
     """What a finished stage left for the later ones; resuming starts after the last one."""
 
-    run = models.ForeignKey(IngestRun, models.PROTECT, related_name="outputs")
+    run = models.ForeignKey(IngestRun, models.PROTECT, related_name="outputs", db_index=False)
     stage = models.CharField(max_length=10, choices=Stage)
     recipe = models.CharField(max_length=120)
     data = models.JSONField()

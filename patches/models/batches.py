@@ -25,8 +25,9 @@ class BatchStatus(models.TextChoices):
 class PatchBatch(models.Model):
     """The proposed changes of one content of one source. Its status changes only through BATCH.move."""
 
-    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="batches")
-    source = models.ForeignKey(Source, models.PROTECT, related_name="batches")
+    # an index that another one begins with is left out, here and below
+    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="batches", db_index=False)
+    source = models.ForeignKey(Source, models.PROTECT, related_name="batches", db_index=False)
     content_hash = models.CharField(max_length=64)
     recipe = models.CharField(max_length=64, help_text="Hash of every transform that made it.")
     title = models.TextField(blank=True)
@@ -58,7 +59,10 @@ class PatchBatch(models.Model):
                 name="approved_only_as_judged",
             ),
         ]
-        indexes = [Index(fields=["source", "content_hash"], name="batch_of_content")]
+        indexes = [
+            Index(fields=["source", "content_hash"], name="batch_of_content"),
+            Index(fields=["id"], condition=Q(status="approved"), name="batch_to_be_applied"),
+        ]
 
     def __str__(self) -> str:
         return f"batch {self.pk}: {self.title}"
@@ -71,7 +75,7 @@ class Patch(models.Model):
         PUT_PASSAGES = "put_passages"
         ASSERT_FACT = "assert_fact"
 
-    batch = models.ForeignKey(PatchBatch, models.PROTECT, related_name="patches")
+    batch = models.ForeignKey(PatchBatch, models.PROTECT, related_name="patches", db_index=False)
     n = models.PositiveIntegerField()
     op = models.CharField(max_length=20, choices=Op)
     payload = models.JSONField()
@@ -93,7 +97,7 @@ class Verdict(models.Model):
         REVIEW = "review"
         REJECT = "reject"
 
-    batch = models.ForeignKey(PatchBatch, models.PROTECT, related_name="verdicts")
+    batch = models.ForeignKey(PatchBatch, models.PROTECT, related_name="verdicts", db_index=False)
     digest = models.CharField(max_length=64)
     decision = models.CharField(max_length=10, choices=Decision)
     policy = models.CharField(max_length=40, help_text="Name and version of the policy that judged.")

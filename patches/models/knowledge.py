@@ -16,8 +16,8 @@ from patches.models.batches import PatchBatch
 class Passage(models.Model):
     """A piece of a document's text, `text[start:end]` of the normalised document. Searched while its batch is live."""
 
-    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="+")
-    batch = models.ForeignKey(PatchBatch, models.PROTECT, related_name="passages")
+    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="+", db_index=False)
+    batch = models.ForeignKey(PatchBatch, models.PROTECT, related_name="passages", db_index=False)
     n = models.PositiveIntegerField()
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
@@ -54,7 +54,7 @@ class Entity(models.Model):
     """A person, organisation, place, document: one per reflection, type and normalised name."""
 
     id = models.UUIDField(primary_key=True)
-    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="+")
+    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="+", db_index=False)
     type = models.CharField(max_length=20)
     key = models.TextField(help_text="The normalised name; for a document, the hash of its content.")
     name = models.TextField()
@@ -104,7 +104,7 @@ class Statement(models.Model):
     reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="+")
     slot = models.UUIDField()
     subject = models.ForeignKey(Entity, models.PROTECT, related_name="+")
-    predicate = models.ForeignKey(Predicate, models.PROTECT, related_name="+")
+    predicate = models.ForeignKey(Predicate, models.PROTECT, related_name="+", db_index=False)
     object_entity = models.ForeignKey(Entity, models.PROTECT, null=True, blank=True, related_name="+")
     object_text = models.TextField(help_text="The value as written; for an entity, its name.")
     object_key = models.TextField(help_text="What makes two values the same.")
@@ -119,7 +119,7 @@ class Statement(models.Model):
 class Assertion(Statement):
     """One batch's claim, with the words that make it: characters [start, end) of the document. Only `live` changes."""
 
-    batch = models.ForeignKey(PatchBatch, models.PROTECT, related_name="assertions")
+    batch = models.ForeignKey(PatchBatch, models.PROTECT, related_name="assertions", db_index=False)
     n = models.PositiveIntegerField(help_text="The patch that proposed it.")
     quote = models.TextField()
     start = models.PositiveIntegerField()
