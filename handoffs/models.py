@@ -115,9 +115,7 @@ class Reference(models.Model):
     media_type = models.CharField(max_length=100, blank=True)
     metadata = models.JSONField(default=dict, blank=True, help_text="What its source says of it.")
     seen_signature = models.CharField(max_length=200)
-    seen_payload = models.ForeignKey(
-        Payload, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
-    )
+    seen_payload = models.ForeignKey(Payload, models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
     seen_at = models.DateTimeField(db_default=Now())
     applied_payload = models.ForeignKey(
         Payload, models.PROTECT, null=True, blank=True, related_name="+", db_index=False

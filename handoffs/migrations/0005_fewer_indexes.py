@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('handoffs', '0003_cursors_and_metadata'),
+        ('handoffs', '0004_secrets'),
     ]
 
     operations = [
