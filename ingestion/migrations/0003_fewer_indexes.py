@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('handoffs', '0004_fewer_indexes'),
+        ('handoffs', '0005_fewer_indexes'),
         ('ingestion', '0002_reasons_are_called'),
         ('patches', '0007_fewer_indexes'),
     ]

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('handoffs', '0004_fewer_indexes'),
+        ('handoffs', '0005_fewer_indexes'),
         ('patches', '0006_reverting'),
     ]
 
