@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 RESULTS = Path(__file__).resolve().parent / "results"
-MEASUREMENTS = ("orchestration", "statements", "pipeline", "claims", "fairness", "asof")
+MEASUREMENTS = ("orchestration", "statements", "pipeline", "claims", "fairness", "asof", "recall")
 
 
 def parsed() -> Namespace:
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def measure(options: Namespace) -> None:
-    from benchmarks import asof, claims, counting, fairness, orchestration, pipeline  # noqa: PLC0415  once Django is set up
+    from benchmarks import asof, claims, counting, fairness, orchestration, pipeline, recall  # noqa: PLC0415  set up by now
     from benchmarks.report import Report  # noqa: PLC0415
 
     wanted = options.only or MEASUREMENTS
@@ -71,6 +71,8 @@ def measure(options: Namespace) -> None:
         fairness.measure(report, noise=5_000 if options.short else 100_000, concurrency=options.concurrency)
     if "asof" in wanted:
         asof.measure(report, versions=20_000 if options.short else 1_000_000, questions=200 if options.short else 2_000)
+    if "recall" in wanted:
+        recall.measure(report, passages=5_000 if options.short else 100_000, questions=50 if options.short else 300)
     print(f"kept in {report.save(options.results)}")
 
 

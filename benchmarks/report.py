@@ -89,6 +89,7 @@ class Report:
     claims: dict[str, Any] = field(default_factory=dict)
     as_of: dict[str, Any] = field(default_factory=dict)
     fairness: dict[str, Any] = field(default_factory=dict)
+    recall: dict[str, Any] = field(default_factory=dict)
     surroundings: dict[str, Any] = field(default_factory=surroundings)
 
     def __post_init__(self) -> None:

@@ -1,16 +1,26 @@
 """Ask a reflection, now or at an earlier moment: the question becomes a vector here, the answer comes from patches."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from django.conf import settings
 
 from handoffs.models import Reflection
 from ingestion.adapters import EMBEDDINGS, load
-from ingestion.provenance import with_documents
 from patches import lookup
 from patches.facts import Known, View
 from patches.facts import facts as known_facts
 from patches.moments import Unclear, apply_number, period
-from patches.search import Hit
+from patches.search import EVERYTHING, Hit, Within
 from patches.search import search as search_passages
+
+FACTS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Answer:
+    hits: Sequence[Hit]
+    facts: Sequence[Known]
 
 
 def reflection(name: str) -> Reflection:
@@ -37,18 +47,34 @@ def facts(
 
     Raises Unclear for a name that nothing has, and says what comes near.
     """
-    return with_documents(
-        known_facts(
-            owner.pk,
-            about=lookup.entities(owner.pk, about) if about else None,
-            predicate=lookup.predicate(predicate) if predicate else None,
-            seen=seen,
-            limit=limit,
-        )
+    return known_facts(
+        owner.pk,
+        about=lookup.entities(owner.pk, about) if about else None,
+        predicate=lookup.predicate(predicate) if predicate else None,
+        seen=seen,
+        limit=limit,
     )
 
 
-def search(owner: Reflection, question: str, *, limit: int = 5) -> list[Hit]:
-    """Return the passages that answer best."""
+def search(owner: Reflection, question: str, *, within: Within = EVERYTHING, limit: int = 5) -> Answer:
+    """The passages that answer best, and what is known of the entities that the question names, at the same moment."""
     [vector] = load(EMBEDDINGS, settings.EMBEDDINGS).embed([question])
-    return search_passages(owner.pk, question, vector.tolist(), limit=limit)
+    hits = search_passages(owner.pk, question, vector.tolist(), within=within, limit=limit)
+    named = within.about or lookup.named_in(owner.pk, question)
+    view = View(known_at=within.known_at)
+    known = known_facts(owner.pk, about=named, seen=view, limit=FACTS_SHOWN, answering=question) if named else []
+    return Answer(hits, known)
+
+
+def narrowed(
+    owner: Reflection, *, known_at: str | None, about: str | None, dated: tuple[str | None, str | None]
+) -> Within:
+    """Which passages are meant by what a person wrote. Raises Unclear."""
+    for stated in filter(None, dated):
+        period(stated)
+    return Within(
+        known_at=apply_number(owner.pk, known_at) if known_at else None,
+        dated=(dated[0] or "", dated[1] or "") if any(dated) else None,
+        about=lookup.entities(owner.pk, about) if about else None,
+        name=about or "",
+    )

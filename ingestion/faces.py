@@ -1,12 +1,15 @@
 """What an ingest looks like on a terminal: a bar per stage while it runs, a table of outcomes at its end."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from ingestion.ingesting import Report, Standing
 from ingestion.stages import ORDER
@@ -14,7 +17,7 @@ from ingestion.sync import SyncReport
 from ledger.reasons import Reason
 from patches.search import Hit
 
-SHOWN_CHARS = 400
+SHOWN_CHARS, LEAD_CHARS = 400, 40
 
 
 class Faces:
@@ -73,9 +76,27 @@ def reporting(*, quiet: bool) -> Iterator[Faces]:
 
 
 def show_hits(console: Console, hits: Sequence[Hit]) -> None:
-    """Print the passages, each with the sources that carry it."""
+    """Print the passages, the words of the question in bold, each with the items that have it."""
     for n, hit in enumerate(hits, 1):
-        console.print(f"[bold]{n}. {escape(hit.title)}[/bold]  [dim]{escape(', '.join(hit.sources))}[/dim]")
-        words = " ".join(hit.text.split())
-        shown = words if len(words) <= SHOWN_CHARS else words[:SHOWN_CHARS].rsplit(" ", 1)[0] + " …"
-        console.print(f"   {escape(shown)}\n")
+        console.print(f"[bold]{n}. {escape(hit.title)}[/bold]  [dim]{escape(', '.join(hit.documents))}[/dim]")
+        console.print(Padding(excerpt(hit), (0, 0, 1, 3)))
+
+
+def excerpt(hit: Hit) -> Text:
+    """The part of a passage in which most of the question's words stand, on one line."""
+    starts = [start for start, _ in hit.highlights]
+    best = max(starts, key=lambda at: sum(at <= start < at + SHOWN_CHARS for start in starts), default=0)
+    first = max(0, min(best - LEAD_CHARS, len(hit.text) - SHOWN_CHARS))
+    first = hit.text.rfind(" ", 0, first) + 1 if first else 0
+    last = min(len(hit.text), first + SHOWN_CHARS)
+    shown = Text("… " if first else "")
+    at = first
+    for start, end in [span for span in hit.highlights if first <= span[0] and span[1] <= last]:
+        shown.append(spoken(hit.text[at:start])).append(spoken(hit.text[start:end]), "bold")
+        at = end
+    return shown.append(spoken(hit.text[at:last])).append(" …" if last < len(hit.text) else "")
+
+
+def spoken(text: str) -> str:
+    """One space for each run of white space; what a terminal would obey is left out."""
+    return "".join(sign if sign.isprintable() else "�" for sign in re.sub(r"\s+", " ", text))

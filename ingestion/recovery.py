@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
+from ingestion import indexing
 from ingestion.repairs import crashes, probes, strays, unapplied, uncarried, unheard
 from ledger import statements
 from ledger.crashpoints import reached
@@ -68,6 +69,7 @@ def sweep(*, dry_run: bool = False, by: str = BY) -> Swept:
     if any(repaired.values()) and not dry_run:
         log.info("swept", **{name: count for name, count in repaired.items() if count})
     unheard.ring_due(enabled=not dry_run)
+    indexing.ring_due(enabled=not dry_run)
     return Swept(repaired, failed)
 
 

@@ -1,4 +1,4 @@
-"""Ring the broker's bell for a flight: a chain of the stages that its runs still have before them."""
+"""Ring the broker's bell: for a flight, the chain of the stages that its runs still have before them; for the index."""
 
 import structlog
 from celery import chain, signature
@@ -28,3 +28,11 @@ def ring(flight_id: int, stage: str) -> None:
         chain(*links).apply_async(ignore_result=True)
     except Exception as refusal:
         log.warning("the broker does not answer", flight=flight_id, error=type(refusal).__name__)
+
+
+def ring_for_index() -> None:
+    """Ask a worker to look at the vector index. Asked twice, the second one finds nothing to do."""
+    try:
+        signature("ingestion.index", immutable=True).apply_async(ignore_result=True)
+    except Exception as refusal:
+        log.warning("the broker does not answer", error=type(refusal).__name__)

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from ingestion import indexing
 from ingestion.workers import take_on
 
 
@@ -38,3 +39,8 @@ def eval_(flight_id: int) -> None:
 @shared_task(name="ingestion.apply")
 def apply(flight_id: int) -> None:
     take_on(flight_id, "apply")
+
+
+@shared_task(name="ingestion.index")
+def index() -> None:
+    indexing.work()

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from ledger import statements
+from patches.provenance import documents
 from patches.sql import statement
 
 EVIDENCE_SHOWN = 3
@@ -28,7 +29,7 @@ class Evidence:
     end: int
     batch: int
     title: str
-    documents: Sequence[str] = ()  # the items that have this content; who knows the ledger of runs fills it in
+    documents: Sequence[str] = ()  # the items that have it now, or once had it
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def facts(
     """Return fact versions with the evidence of their time, in order of valid time; all of them without `limit`.
 
     `about` are entities, as subject or object. `answering` a question, those that share most words with it come first,
-    the latest before the others. One statement.
+    the latest before the others. Two statements.
     """
     valid_from, valid_to = seen.valid or (None, None)
     parameters: dict[str, Any] = {
@@ -95,7 +96,11 @@ def facts(
         "words": answering,
     }
     sql = statement("facts").replace("{order}", ORDERS["answer" if answering else "time"])
-    return [_known(*row) for row in statements.rows(sql, parameters)]
+    found = [_known(*row) for row in statements.rows(sql, parameters)]
+    names = documents({said.batch for fact in found for said in fact.evidence})
+    return [
+        replace(fact, evidence=[replace(said, documents=names[said.batch]) for said in fact.evidence]) for fact in found
+    ]
 
 
 def _known(*columns: Any) -> Known:

@@ -18,7 +18,7 @@ SHORTEST, BEGINNING = 3, 4  # letters: of a word that is looked for, and of its 
 # What shares a word's beginning with the name. Asked only when nothing has the name itself, so it may look at all.
 ALIKE = """
 SELECT DISTINCT name FROM patches_entity WHERE reflection_id = %(reflection)s
-  AND (key LIKE ANY(%(patterns)s) OR lower(name) LIKE ANY(%(patterns)s)) LIMIT %(limit)s
+  AND (key LIKE ANY(%(patterns)s::text[]) OR lower(name) LIKE ANY(%(patterns)s::text[])) LIMIT %(limit)s
 """
 
 

@@ -86,10 +86,11 @@ def test_each_bad_input_ends_with_its_reason_and_the_good_ones_are_applied(bad):
 
 def test_the_good_among_the_bad_can_be_found(bad):
     store, _ = bad
-    [hit, *_] = json.loads(store.manage("search", "who is the harbour master", "--json").stdout)
-    assert set(hit) == {"score", "text", "title", "sources", "start", "end"}
+    answer = json.loads(store.manage("search", "who is the harbour master", "--json").stdout)
+    [hit, *_] = answer["hits"]
+    assert set(hit) == {"score", "text", "title", "documents", "start", "end", "batches", "highlights"}
     assert GOOD.strip() in hit["text"]
-    assert hit["sources"] == ["good.md"]
+    assert hit["documents"] == ["good.md"]
     assert "caf%E9.md" in store.export()
 
 

@@ -49,7 +49,7 @@ class Command(BaseCommand):
         console.print("\n[bold]2. Ask[/bold]")
         for question in QUESTIONS:
             console.print(f"\n[cyan]{question}[/cyan]")
-            show_hits(console, search(source.reflection, question, limit=2))
+            show_hits(console, search(source.reflection, question, limit=2).hits)
         console.print(f"[bold]3. What is known of {PERSON}, and when it held[/bold]")
         show_facts(console, facts(source.reflection, about=PERSON, seen=View()))
         console.print(NEXT)

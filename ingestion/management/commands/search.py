@@ -1,38 +1,51 @@
-import json
 from argparse import ArgumentParser
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
-
-from ingestion.asking import reflection as asked
-from ingestion.asking import search
+from ingestion.asking import narrowed, reflection, search
 from ingestion.faces import show_hits
+from ingestion.management.selecting import sources
+from ledger.commands import SOME_COULD_NOT, Reporting, positive
+from patches.faces import show_facts
 from patches.moments import Unclear
 
 
-class Command(BaseCommand):
-    help = "Answer a question from the live passages. Exit status: 0 found, 1 nothing found, 2 bad usage."
+class Command(Reporting):
+    help = (
+        "Answer a question from the live passages, with facts about whom it names. "
+        "Exit status: 0 found, 1 nothing found, 2 what was asked for is not there."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("question")
         parser.add_argument("--reflection", default="main", help="the knowledge base (default: main)")
-        parser.add_argument("--limit", type=int, default=5, help="how many passages (default: 5)")
-        parser.add_argument("--json", action="store_true", help="print one JSON array")
+        parser.add_argument("--limit", type=positive, default=5, help="how many passages (default: 5)")
+        parser.add_argument("--source", action="append", metavar="NAME", help="of this source; may be repeated")
+        parser.add_argument("--about", metavar="ENTITY", help="that name it, or claim something of it")
+        parser.add_argument("--dated-from", metavar="DATE", help="of documents that are dated then or later")
+        parser.add_argument("--dated-to", metavar="DATE", help="of documents that are dated then or earlier")
+        parser.add_argument(
+            "--known-at", metavar="SEQ|TIME", help="those that were live after this apply number, or at this time"
+        )
 
-    def handle(self, *, question: str, reflection: str, limit: int, **options: Any) -> None:
-        if limit < 1:
-            raise CommandError("--limit must be at least 1", returncode=2)
+    def handle(self, *_: Any, question: str, limit: int, **options: Any) -> None:
         try:
-            hits = search(asked(reflection), question, limit=limit)
+            owner = reflection(options["reflection"])
+            dated = options["dated_from"], options["dated_to"]
+            within = narrowed(owner, known_at=options["known_at"], about=options["about"], dated=dated)
         except Unclear as unclear:
-            raise CommandError(str(unclear), returncode=2) from None
+            raise self.wrong(str(unclear)) from None
+        if options["source"]:
+            of = sources(options["source"], owner.name)
+            within = replace(within, sources=list(of.values_list("pk", flat=True)))
+        answer = search(owner, question, within=within, limit=limit)
         if options["json"]:
-            self.stdout.write(json.dumps([asdict(hit) for hit in hits], ensure_ascii=False))
-        elif hits:
-            show_hits(Console(), hits)
+            self.object({**asdict(answer), "known_at": within.known_at})
         else:
-            self.stdout.write("Nothing found.")
-        if not hits:
-            raise SystemExit(1)
+            show_hits(self.console, answer.hits)
+            show_facts(self.console, answer.facts)
+        if not answer.hits:
+            if not options["json"]:
+                self.stdout.write("Nothing found.")
+            raise SystemExit(SOME_COULD_NOT)
