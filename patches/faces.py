@@ -16,9 +16,9 @@ def show_facts(console: Console, known: Sequence[Known], *, history: bool = Fals
     """Print a line per fact, under it the words that it rests on, and for its history when it was known."""
     for fact in known:
         when = f"{stated(fact.valid_from, fact):>10} – {stated(fact.valid_to, fact, last=True):10}"
-        console.print(
-            f"{when}  {escape(fact.subject)} {escape(fact.label)} [bold]{escape(fact.object)}[/bold]", highlight=False
-        )
+        told = f"{escape(fact.subject)} {escape(fact.label)} [bold]{escape(fact.object)}[/bold]"
+        leading = f"  → {escape(', '.join(fact.leads_to))}" if fact.leads_to else ""
+        console.print(f"{when}  {told}{leading}", highlight=False)
         if history:
             console.print(f"{MARGIN}{known_during(fact)}", highlight=False)
         for said in fact.evidence[:1] if words else ():
