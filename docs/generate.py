@@ -194,14 +194,15 @@ def predicates() -> str:
     from patches.predicates_seed import SEED  # noqa: PLC0415
 
     rows = [
-        (f"`{p.name}`", ", ".join(p.subject_types), p.label, ", ".join(p.object_types), p.cardinality) for p in SEED
+        (f"`{p.name}`", ", ".join(p.subject_types), p.label, ", ".join(p.object_types), p.inverse, p.cardinality)
+        for p in SEED
     ]
     return page(
         "Predicates",
         "`patches/predicates_seed.py`",
         "What can be said of an entity. `single` has one value at a time, so that a later one ends the earlier; `many` "
-        "may have several at once.",
-        table(("predicate", "of", "reads", "value", "cardinality"), rows),
+        "may have several at once; an `event` happens. Operators add their own in the admin.",
+        table(("predicate", "of", "reads", "value", "from the value", "cardinality"), rows),
     )
 
 

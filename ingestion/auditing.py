@@ -13,6 +13,7 @@ from django.db import connection
 from handoffs import payloads
 from ledger import statements
 from ledger.failures import Failure
+from patches.identities import misplaced, standing
 from patches.slots import out_of_line
 
 SAMPLE = 200
@@ -68,7 +69,7 @@ CHECKS: Mapping[str, str] = {
             WHERE v.batch_id = b.id AND v.digest = b.digest AND v.decision = 'approve'))
     """,
     "batch_applied_that_nothing_carries": """
-        SELECT b.id FROM patches_patchbatch b WHERE b.status = 'applied'
+        SELECT b.id FROM patches_patchbatch b WHERE b.status = 'applied' AND b.source_id IS NOT NULL
           AND NOT EXISTS (SELECT FROM patches_carrier c WHERE c.batch_id = b.id)
           AND NOT EXISTS (SELECT FROM patches_uncarriedbatch u WHERE u.batch_id = b.id)
     """,
@@ -96,6 +97,10 @@ CHECKS: Mapping[str, str] = {
         FROM patches_assertion a JOIN patches_patchbatch b ON b.id = a.batch_id
         WHERE a.live <> (b.status = 'applied')
     """,
+    "identity_live_otherwise_than_its_batch": """
+        SELECT i.id, i.batch_id, i.live, b.status FROM patches_identity i JOIN patches_patchbatch b ON b.id = i.batch_id
+        WHERE i.live <> (b.status = 'applied')
+    """,
     "batch_whose_open_lives_are_not_its_status": """
         SELECT b.id, b.status, count(l.id) AS open_lives FROM patches_patchbatch b
         LEFT JOIN patches_batchlife l ON l.batch_id = b.id AND upper_inf(l.sys)
@@ -116,10 +121,23 @@ CHECKS: Mapping[str, str] = {
     for lifecycle, table in LIFECYCLES.items()
 }
 
+RECOMPUTED = (
+    "slot_whose_facts_are_not_its_assertions",
+    "assertion_that_counts_in_a_slot_not_its_own",
+    "entity_that_counts_as_another_than_was_said",
+    "payload_missing_or_altered",
+)
 SLOTS = """
 SELECT slot FROM (SELECT slot FROM patches_assertion WHERE live
                   UNION SELECT slot FROM patches_fact WHERE upper_inf(sys)) s
 WHERE %(after)s::uuid IS NULL OR slot > %(after)s::uuid ORDER BY slot LIMIT %(page)s
+"""
+BATCHES = """
+SELECT b.id FROM patches_patchbatch b WHERE b.id > %(after)s
+  AND EXISTS (SELECT FROM patches_assertion a WHERE a.batch_id = b.id) ORDER BY b.id LIMIT %(page)s
+"""
+NAMED = """
+SELECT entity_id FROM patches_identity WHERE live UNION SELECT entity_id FROM patches_alias WHERE upper_inf(sys)
 """
 # What live references were last seen with; a sample is another one each time.
 HASHES = """
@@ -147,13 +165,13 @@ def audit(*, limit: int = 20, deep: bool = False) -> list[Finding]:
     The bytes of SAMPLE payloads are read and hashed, of all payloads with `deep`.
     """
     found = [_query(name, sql, limit) for name, sql in CHECKS.items()]
-    found.append(_pages("slot_whose_facts_are_not_its_assertions", _slots(), limit))
-    found.append(_pages("payload_missing_or_altered", _payloads(deep=deep), limit))
+    recomputed = (_slots(), _misplaced(), _renamed(), _payloads(deep=deep))
+    found += [_pages(name, rows, limit) for name, rows in zip(RECOMPUTED, recomputed, strict=True)]
     return [finding for finding in found if finding.rows]
 
 
 def names() -> list[str]:
-    return [*CHECKS, "slot_whose_facts_are_not_its_assertions", "payload_missing_or_altered"]
+    return [*CHECKS, *RECOMPUTED]
 
 
 def _query(name: str, sql: str, limit: int) -> Finding:
@@ -173,6 +191,17 @@ def _slots() -> Iterator[Mapping[str, Any]]:
     """Recompute every slot from its live assertions, page by page."""
     for page in _keyset(SLOTS, None):
         yield from ({"slot": slot} for slot in out_of_line(page))
+
+
+def _misplaced() -> Iterator[Mapping[str, Any]]:
+    """Recompute where each assertion counts, page by page."""
+    for page in _keyset(BATCHES, 0):
+        yield from ({"slot": slot} for slot in misplaced(page))
+
+
+def _renamed() -> Iterator[Mapping[str, Any]]:
+    """Recompute whom entities count as. What persons said of that is few enough to be looked at as a whole."""
+    yield from ({"entity": entity} for entity in sorted(standing([row for (row,) in statements.rows(NAMED)]).differ()))
 
 
 def _payloads(*, deep: bool) -> Iterator[Mapping[str, Any]]:

@@ -64,8 +64,8 @@ def _turned_down(one: Done) -> str | None:
 def _steps(boarding: Boarding, done: Sequence[Done]) -> list[Step]:
     """Write the knowledge; return the moves of the batches, their runs and their handoffs."""
     vectors = (VECTORS, {"embed_recipe": stages.recipes()["embed"]})
-    steps = applying.apply(boarding.reflection_id, [one.result for one in done], vectors=vectors, by=boarding.worker)
-    return [*steps, *_ends(boarding, done, "completed", "ingested", Reason.APPLIED)]
+    applied = applying.apply(boarding.reflection_id, [one.result for one in done], vectors=vectors, by=boarding.worker)
+    return [*applied.steps, *_ends(boarding, done, "completed", "ingested", Reason.APPLIED)]
 
 
 def _ends(boarding: Boarding, done: Sequence[Done], run_to: str, handoff_to: str, reason: Reason) -> list[Step]:

@@ -29,6 +29,7 @@ class Reason(models.TextChoices):
     NO_CARRIER = "no_carrier", "No live reference carries its content any more"
     REVERTED = "reverted", "A person took its content back; it stays out until a person restores it"
     REINSTATED = "reinstated", "A person restored it after it had been reverted"
+    RECOUNTED = "recounted", "A predicate got another cardinality"
     FALLEN_BACK_TO = "fallen_back_to", "What a reference of it said later was reverted"
     # why a payload cannot be read
     EMPTY = "empty", "It has no bytes"

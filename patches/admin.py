@@ -1,19 +1,25 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import URLPattern, reverse
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from ledger import rendering
 from ledger.listing import Listing, hash_prefix, linked, number, span, text_prefix, uuid
+from patches import turning
 from patches.models import (
+    Alias,
     ApplyTransaction,
     Assertion,
     BatchLife,
     Carrier,
     Entity,
     Fact,
+    Identity,
     Passage,
     Patch,
     PatchBatch,
@@ -23,6 +29,7 @@ from patches.models import (
     Verdict,
 )
 from patches.names import key_of
+from patches.recount import obstacle, recount
 
 PATCHES_SHOWN = 200
 CARRIERS_SHOWN = 50
@@ -35,12 +42,24 @@ class PatchBatchAdmin(Listing[PatchBatch]):
     list_display = ("id", "state", "why", "title", linked("source"), "since")
     list_filter = ("status",)
     list_select_related = ("source__reflection",)
+    leads = ("orders",)
     shows = ("verdicts", "patches", "carriers")
     searches = (
         number("a batch's id"),
         hash_prefix("the start of a content's hash", "content_hash"),
         uuid("the id of a reference that carries it", "carriers__reference"),
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*turning.urls(self.admin_site), *super().get_urls()]
+
+    @admin.display(description="decide")
+    def orders(self, batch: PatchBatch) -> SafeString:
+        """What a person can do with it."""
+        deeds = {"applied": ["revert"], "superseded": ["revert"], "reverted": ["restore"]}.get(batch.status, [])
+        return rendering.listed(
+            [rendering.anchor(reverse(f"admin:patches_patchbatch_{deed}", args=[batch.pk]), deed) for deed in deeds]
+        )
 
     @admin.display(description="verdicts")
     def verdicts(self, batch: PatchBatch) -> SafeString:
@@ -100,6 +119,8 @@ def _said(patch: Patch) -> SafeString:
         claim = f"{said['subject']} - {said['predicate']} - {said['object']}"
         when = f" ({said['from'] or '…'} to {said['to'] or '…'})" if said.get("from") or said.get("to") else ""
         return rendering.titled(claim + when, said["quote"])
+    if patch.op in (Patch.Op.MERGE_ENTITY, Patch.Op.SPLIT_ENTITY):
+        return rendering.titled(f"{said['name']} is {said.get('into_name', 'itself alone')}", said["entity"])
     if patch.op == Patch.Op.PUT_PASSAGES:
         return rendering.titled(f"{len(said['spans'])} passages", "")
     return rendering.titled(Truncator(str(said)).chars(200), "")
@@ -179,6 +200,20 @@ class PassageAdmin(Listing[Passage]):
         return Truncator(passage.text).chars(80)
 
 
+@admin.register(Identity)
+class IdentityAdmin(Listing[Identity]):
+    list_display = ("id", linked("entity"), linked("same_as"), linked("batch"), "live")
+    list_select_related = ("entity", "same_as", "batch")
+    searches = (number("a batch's id", "batch"), uuid("an entity's id", "entity"))
+
+
+@admin.register(Alias)
+class AliasAdmin(Listing[Alias]):
+    list_display = ("id", linked("entity"), linked("canonical"), span("sys"))
+    list_select_related = ("entity", "canonical")
+    searches = (uuid("an entity's id", "entity"), text_prefix("the start of its name", "entity__key", key_of))
+
+
 @admin.register(Entity)
 class EntityAdmin(Listing[Entity]):
     list_display = ("name", "type", linked("reflection"))
@@ -187,13 +222,42 @@ class EntityAdmin(Listing[Entity]):
     searches = (uuid("an entity's id"), text_prefix("the start of its name", "key", key_of))
 
 
+class PredicateForm(forms.ModelForm[Predicate]):
+    def clean_cardinality(self) -> str:
+        cardinality: str = self.cleaned_data["cardinality"]
+        if self.instance.pk and not self.instance._state.adding and (why := obstacle(self.instance.pk, cardinality)):
+            raise forms.ValidationError(why)
+        return cardinality
+
+
 @admin.register(Predicate)
 class PredicateAdmin(Listing[Predicate]):
-    # Not the cardinality: it says which assertions share a slot, and those of the past keep theirs.
-    editable = ("label", "subject_types", "object_types")
-    list_display = ("name", "label", "cardinality", "subject_types", "object_types")
+    """Added and edited by operators. Another cardinality brings all that was ever said with it in line."""
+
+    form = PredicateForm
+    editable = ("label", "inverse", "cardinality", "subject_types", "object_types")
+    list_display = ("name", "label", "inverse", "cardinality", "subject_types", "object_types")
     ordering = ("name",)
     searches = (text_prefix("the start of a predicate's name", "name"),)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return admin.ModelAdmin.has_add_permission(self, request)
+
+    def get_fields(self, request: HttpRequest, obj: Predicate | None = None) -> list[Any]:
+        return super().get_fields(request, obj) if obj else ["name", *self.editable]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Predicate | None = None) -> list[Any]:
+        return super().get_readonly_fields(request, obj) if obj else []
+
+    def save_model(self, request: HttpRequest, obj: Predicate, form: Any, change: bool) -> None:
+        if not change:
+            admin.ModelAdmin.save_model(self, request, obj, form, change)
+            return
+        changed = set(form.changed_data)
+        if "cardinality" in changed:
+            seqs = recount(obj.name, obj.cardinality, by=f"admin:{request.user.get_username()}"[:80])
+            self.message_user(request, f"Brought in line in {len(seqs)} reflections")
+        obj.save(update_fields=changed - {"cardinality"})
 
 
 class StatementListing(Listing[Any]):

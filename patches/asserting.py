@@ -37,6 +37,7 @@ def knowledge(reflection_id: int, batches: Iterable[Claimed]) -> tuple[list[dict
                     "slot": slot_of(reflection_id, subject, claim["predicate"], claim["object_key"] if many else None),
                     "subject_id": subject,
                     "predicate": claim["predicate"],
+                    "cardinality": cardinality,
                     "object_entity": None
                     if is_value
                     else entity(claim["object_type"], claim["object_key"], claim["object"]),

@@ -9,8 +9,8 @@ from patches.sql import statement
 
 
 def export(reflection: Reflection) -> Iterator[str]:
-    """Yield one line per live document, passage and fact, in order of kind and content."""
-    for name in ("export_documents", "export_passages", "export_facts"):
+    """Yield one line per live document, passage, alias and fact, in order of kind and content."""
+    for name in ("export_documents", "export_passages", "export_aliases", "export_facts"):
         lines = (row for (row,) in statements.rows(statement(name), {"reflection": reflection.pk}))
         yield from sorted(_canonical(line) for line in lines)
 

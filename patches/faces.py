@@ -6,24 +6,36 @@ from datetime import datetime, timedelta
 from rich.console import Console
 from rich.markup import escape
 
+from patches.changes import FactChange
 from patches.facts import Known
 
 SHAPES = {"year": "%Y", "month": "%Y-%m", "day": "%Y-%m-%d"}
 MARGIN = " " * 25
+CHANGES_SHOWN = 50
 
 
 def show_facts(console: Console, known: Sequence[Known], *, history: bool = False, words: bool = True) -> None:
     """Print a line per fact, under it the words that it rests on, and for its history when it was known."""
     for fact in known:
-        when = f"{stated(fact.valid_from, fact):>10} – {stated(fact.valid_to, fact, last=True):10}"
-        told = f"{escape(fact.subject)} {escape(fact.label)} [bold]{escape(fact.object)}[/bold]"
-        leading = f"  → {escape(', '.join(fact.leads_to))}" if fact.leads_to else ""
-        console.print(f"{when}  {told}{leading}", highlight=False)
+        console.print(
+            f"{period(fact)}  {escape(fact.subject)} {escape(fact.label)} [bold]{escape(fact.object)}[/bold]",
+            highlight=False,
+        )
         if history:
             console.print(f"{MARGIN}{known_during(fact)}", highlight=False)
         for said in fact.evidence[:1] if words else ():
             quote, named = " ".join(said.quote.split()), ", ".join(said.documents) or said.title
             console.print(f"{MARGIN}[dim]“{escape(quote)}”  {escape(named)}[/dim]", highlight=False)
+
+
+def show_changes(console: Console, closed: Sequence[FactChange], opened: Sequence[FactChange]) -> None:
+    """Print a line for each fact that ends and that begins, the first of a long list."""
+    for sign, changes in (("-", closed), ("+", opened)):
+        for change in changes[:CHANGES_SHOWN]:
+            words = f"{sign} {period(change)}  {change.subject} {change.predicate} {change.object}"
+            console.print(escape(words), highlight=False)
+        if len(changes) > CHANGES_SHOWN:
+            console.print(f"{sign} and {len(changes) - CHANGES_SHOWN:,} more", highlight=False)
 
 
 def known_during(fact: Known) -> str:
@@ -34,7 +46,12 @@ def known_during(fact: Known) -> str:
     return f"{since} until {fact.known_to} ({fact.known_to_at:%Y-%m-%d %H:%M})"
 
 
-def stated(moment: datetime | None, fact: Known, *, last: bool = False) -> str:
+def period(fact: Known | FactChange) -> str:
+    """From when until when it holds, in columns."""
+    return f"{stated(fact.valid_from, fact):>10} – {stated(fact.valid_to, fact, last=True):10}"
+
+
+def stated(moment: datetime | None, fact: Known | FactChange, *, last: bool = False) -> str:
     """The moment as precisely as it is known; an end is shown as the last day, month or year in which it held."""
     if moment is None:
         return ""

@@ -50,7 +50,6 @@ class Known:
     known_from_at: datetime
     known_to_at: datetime | None
     evidence: Sequence[Evidence]
-    leads_to: Sequence[str] = ()  # the items that a link means; who knows the sources' paths fills it in
 
 
 @dataclass(frozen=True)

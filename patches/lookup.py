@@ -34,6 +34,22 @@ def entities(reflection_id: int, name: str) -> list[UUID]:
     return found
 
 
+def entity(reflection_id: int, name: str, *, type_: str | None = None) -> Entity:
+    """The one entity of this name or id. Raises Unclear where there is none, or several and no type says which."""
+    try:
+        ids = [UUID(name)]
+    except ValueError:
+        ids = entities(reflection_id, name)
+    found = list(Entity.objects.filter(reflection=reflection_id, pk__in=ids).order_by("type"))
+    found = [one for one in found if type_ in (None, one.type)]
+    if not found:
+        raise Unclear(f"no {type_ or 'entity'} is called {name!r}")
+    if len(found) > 1:
+        meant = "; ".join(f"{one.type} {one.pk}" for one in found)
+        raise Unclear(f"several are called {name!r}: give its type, or its id: {meant}")
+    return found[0]
+
+
 def predicate(name: str) -> str:
     """The predicate of this name. Raises Unclear with what is near."""
     known = list(Predicate.objects.order_by("name").values_list("name", flat=True))

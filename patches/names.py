@@ -7,8 +7,13 @@ NAMESPACE = UUID("0f5b3f6e-8f0c-5d0a-9a3e-2f6f1f0c7a11")
 
 
 def key_of(name: str) -> str:
-    """The normalised name: compatibility forms folded, case folded, one space between words, no leading article."""
-    folded = unicodedata.normalize("NFKC", name).casefold().replace("’", "'")
+    """The normalised name: compatibility forms folded, case folded, one space between words, no leading article.
+
+    What only directs how a name is written, such as marks of direction and joiners, is no part of it.
+    """
+    seen = "".join(sign for sign in name if unicodedata.category(sign) != "Cf")
+    # folding may undo what composing did: "İ" becomes "i" and a dot above
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold()).replace("’", "'")
     words = folded.removesuffix("'s").split()
     if len(words) > 1 and words[0] == "the":
         words = words[1:]

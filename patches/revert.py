@@ -7,8 +7,6 @@ place, follows from which batches are reverted, and not from when they were.
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -17,10 +15,10 @@ from ledger import statements
 from ledger.crashpoints import reached
 from ledger.deeds import Answer
 from ledger.reasons import Reason
-from patches.apply import begin, end_lives, lock, revive, withdraw
+from patches.apply import begin, bring_in_line, end_lives, lock, revive, withdraw
+from patches.changes import FactChange, named
 from patches.lifecycles import BATCH
-from patches.models import Entity, Passage, PatchBatch
-from patches.slots import Change, Revision, revise
+from patches.models import Passage, PatchBatch
 from patches.sql import statement
 
 # Every batch that may begin or end to live: those asked for, and whatever else their references have said. Locked in
@@ -40,18 +38,6 @@ WHERE r.gone_at IS NULL
   AND r.id IN (SELECT reference_id FROM patches_referenceversion WHERE batch_id = ANY(%(batches)s::bigint[]))
 ORDER BY r.id FOR UPDATE
 """
-
-
-@dataclass(frozen=True)
-class FactChange:
-    """A fact that ended or began to be held true by the store, as a person reads it."""
-
-    subject: str
-    predicate: str
-    object: str
-    valid_from: datetime | None
-    valid_to: datetime | None
-    precision: str
 
 
 @dataclass(frozen=True)
@@ -174,6 +160,8 @@ def _settle(
         return Turned()
     references = [reference for (reference,) in statements.rows(REFERENCES, {"batches": list(taken)})]
     [(back, left)] = statements.rows(statement("carry"), {"references": references})
+    if reason == Reason.REINSTATED:  # a person's own order needs nobody to carry it
+        back += PatchBatch.objects.filter(pk__in=taken, source=None).order_by("pk").values_list("pk", flat=True)
     seq = begin(reflection_id, reason=reason, by=order.by)
     told = Reason.FALLEN_BACK_TO if reason == Reason.REVERTED else Reason.REINSTATED
     BATCH.move(PatchBatch.objects.filter(pk__in=back), was={"superseded"}, to="applied", reason=told, by=order.by)
@@ -182,8 +170,8 @@ def _settle(
     superseded = list(
         PatchBatch.objects.filter(pk__in=left, status="superseded").exclude(pk__in=back).values_list("pk", flat=True)
     )
-    done = revise(reflection_id, touched, seq=seq)
-    closed, opened = _named(done)
+    done = bring_in_line(reflection_id, touched, seq=seq)
+    closed, opened = named(done)
     return Turned(
         Answer({"live_again": back, "superseded": superseded}),
         closed,
@@ -192,16 +180,3 @@ def _settle(
         Passage.objects.filter(batch__in=back).count(),
         [seq],
     )
-
-
-def _named(done: Revision) -> tuple[list[FactChange], list[FactChange]]:
-    subjects = {change.subject_id for change in [*done.closed, *done.opened]}
-    names = dict(Entity.objects.filter(pk__in=subjects).values_list("pk", "name"))
-    closed, opened = ([_read(change, names) for change in changes] for changes in (done.closed, done.opened))
-    return closed, opened
-
-
-def _read(change: Change, names: dict[UUID, str]) -> FactChange:
-    held = change.held
-    subject = names[change.subject_id]
-    return FactChange(subject, change.predicate, held.object_text, held.start, held.end, held.precision)

@@ -81,7 +81,7 @@ FILES, CLAIMS, DISPATCH = "ingestion/connectors/local_files.py", "ingestion/clai
 LIFECYCLES_DIE, FLIGHTS_DIE = "ledger/test_lifecycle.py", "ingestion/test_flights.py"
 CLAIMS_DIE, SYNC_DIE = "ingestion/test_claims.py", "ingestion/test_sync.py"
 GATE_DIES, KNOWLEDGE_DIES = "patches/test_gate.py", "patches/test_knowledge.py"
-REVERT_DIES = "patches/test_revert.py"
+REVERT_DIES, ENTITIES_DIE = "patches/test_revert.py", "patches/test_entities.py"
 CONSTRAINTS_DIE, DISPATCH_DIES = "ingestion/test_constraints.py", "ingestion/test_dispatch.py"
 FILES_DIE, TIMELINE_DIES = "ingestion/connectors/test_local_files.py", "patches/test_timeline.py"
 DELETIONS = "ingestion/deletions.py"
@@ -90,7 +90,6 @@ RELEASING, QUARANTINE_DIES = "ingestion/releasing.py", "ingestion/test_quarantin
 POLICIES_DIE, MACHINE_DIES = "ingestion/test_policies.py", "properties/test_ledger_machine.py"
 SEALING, SEALING_DIES = "handoffs/sealing.py", "handoffs/test_sealing.py"
 INTAKE_DIES, PAYLOADS_DIE = "handoffs/test_intake.py", "handoffs/test_payloads.py"
-VAULT, VAULT_DIES = "ingestion/connectors/obsidian/vault.py", "ingestion/connectors/test_obsidian.py"
 
 GUARDS = [
     # the ledger
@@ -183,6 +182,22 @@ GUARDS = [
     code("reverted content is noted", f"{REVERT_DIES} meanwhile", CLAIMS, "    note_said(found.taken_back)", "    pass"),
     code("said again is said last", f"{REVERT_DIES} says_again", "patches/carriers.py", "DO UPDATE SET id = EXCLUDED.id, payload_id", "DO UPDATE SET payload_id"),
     code("reverted under way ends as such", f"{REVERT_DIES} about_to", "ingestion/landing.py", "if status := _turned_down(done[0]):", "if status := None:"),
+    code("what is said later finds its place", f"{ENTITIES_DIE} said_later", "patches/apply.py", "    if astray:", "    if False:"),
+    code("a merge moves what was said", f"{ENTITIES_DIE} said_of_one", "patches/identities.py", "moves = [one for one in found if one.was != one.slot]", "moves = []"),
+    code("what is withdrawn moves too", f"{ENTITIES_DIE} away_during", "patches/sql/places.sql", "WHERE (%(reflection)s", "WHERE a.live AND (%(reflection)s"),
+    code("a circle is not followed for ever", f"{ENTITIES_DIE} circle", "patches/identities.py", "same_as is not None and (end := _end(leads, same_as)) != entity:", "same_as is not None and (end := same_as):"),
+    code("a merge changes under the lock", f"{ENTITIES_DIE} while_a_flight", "patches/entities.py", "        lock(reflection_id)\n", ""),
+    code("two kinds are never one", f"{ENTITIES_DIE} two_kinds", "patches/evaluation/checks/identities.py", 'or said["type"] != said["into_type"]', ""),
+    code("aliases have a past", f"{ENTITIES_DIE} before_the_merge", "patches/sql/facts.sql", "             ELSE x.sys @> %(seq)s::bigint END\n),", "             ELSE upper_inf(x.sys) END\n),"),
+    unique("one_open_alias_per_entity", f"{ENTITIES_DIE} refuses"),
+    check("identity_names_two", "patches_identity", f"{ENTITIES_DIE} refuses"),
+    triggers("patches_alias", f"{ENTITIES_DIE} refuses"),
+    triggers("patches_identity", f"{ENTITIES_DIE} refuses"),
+    code("no event becomes a state", "faces/test_knowledge_admin.py cannot_become", "patches/recount.py", "if was != cardinality and EVENT in", "if False and EVENT in"),
+    code("an old vocabulary is noticed", "faces/test_knowledge_admin.py vocabulary_before", "patches/sql/put.sql", "WHERE p.cardinality <> a.cardinality)", "WHERE false)"),
+    code("reverts need a permission", "faces/test_knowledge_admin.py may_not", "patches/turning.py", 'if not request.user.has_perm("patches.change_patchbatch"):', "if False:"),
+    code("of events the narrowest stands", TIMELINE_DIES, "patches/timeline.py", "key=lambda held: (held.end or LATEST) - (held.start or EARLIEST)", "key=_order"),
+    code("a plan writes nothing", f"{REVERT_DIES} plan", "patches/revert.py", "            if dry_run:\n", "            if False:\n"),
     code("applies are one after the other", f"{KNOWLEDGE_DIES} withdrawn_while", "patches/apply.py", "SELECT pg_advisory_xact_lock(%s, %s)", "SELECT %s, %s"),
     check("open_versions_do_not_overlap", "patches_fact", f"{KNOWLEDGE_DIES} may_not_overlap"),
     check("approved_only_as_judged", "patches_patchbatch", f"{CONSTRAINTS_DIE} digest_that_was_judged"),
@@ -198,10 +213,6 @@ GUARDS = [
     code("ends close open starts", TIMELINE_DIES, "patches/timeline.py", "found = _joined(sorted(assertions, key=_order))", "found = sorted(assertions, key=_order)"),
     code("equal neighbours merge", TIMELINE_DIES, "patches/timeline.py", "return _merge(_successive(found) if single else found)", "return _successive(found) if single else list(found)"),
     code("a total order", TIMELINE_DIES, "patches/timeline.py", "        RANK[held.precision],\n", ""),
-    # connectors
-    code("an unseen note hides all", f"{VAULT_DIES} could_not_be_looked_at", VAULT, '("",) if self.blind else ()', "()"),
-    code("an id of two names none", f"{VAULT_DIES} names_neither", VAULT, "for key, notes in self.by_id.items() if len(notes) == 1}", "for key, notes in self.by_id.items()}"),
-    code("unread settings let nothing in", f"{VAULT_DIES} let_nothing_in", "ingestion/connectors/obsidian/preferences.py", 'raise Transient(Reason.CORRUPT, f".obsidian/{path.name} cannot be read") from exc', "return {}"),
     # the broker
     code("a worker outlives its broker", "config/test_celery.py", "config/celery.py", "transport.Channel._connparams = _refuse_closed", ""),
 ]  # fmt: skip

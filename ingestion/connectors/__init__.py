@@ -10,13 +10,11 @@ from ingestion.profiles import Profile
 
 CONNECTORS: Mapping[str, str] = {
     "local_files": "ingestion.connectors.local_files.LocalFiles",
-    "obsidian": "ingestion.connectors.obsidian.vault.Obsidian",
 }
 DEFAULT = next(iter(CONNECTORS))
 # What a kind may take of the system, where that is less than the settings allow.
 PROFILES: Mapping[str, Profile] = {
     "local_files": Profile(),
-    "obsidian": Profile(),
 }
 
 

@@ -12,7 +12,7 @@ from patches.evaluation.checks import PER_BATCH, PER_PATCH, Judged
 from patches.lifecycles import BATCH
 from patches.models import PatchBatch, Verdict
 
-POLICY = "default-2"
+POLICY = "default-3"
 
 WRITE = """
 INSERT INTO patches_verdict (batch_id, digest, decision, policy, checks, rejected)

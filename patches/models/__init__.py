@@ -1,3 +1,5 @@
+"""What changes, what the store holds, and who is whom."""
+
 from patches.models.batches import (
     ApplyTransaction,
     BatchLife,
@@ -9,9 +11,11 @@ from patches.models.batches import (
     UncarriedBatch,
     Verdict,
 )
+from patches.models.identity import Alias, Identity
 from patches.models.knowledge import Assertion, Entity, Fact, Passage, Predicate
 
 __all__ = [
+    "Alias",
     "ApplyTransaction",
     "Assertion",
     "BatchLife",
@@ -19,6 +23,7 @@ __all__ = [
     "Carrier",
     "Entity",
     "Fact",
+    "Identity",
     "Passage",
     "Patch",
     "PatchBatch",

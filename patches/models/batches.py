@@ -23,11 +23,19 @@ class BatchStatus(models.TextChoices):
 
 
 class PatchBatch(models.Model):
-    """The proposed changes of one content of one source. Its status changes only through BATCH.move."""
+    """The proposed changes of one content of one source, or of a person. Its status changes only through BATCH.move."""
 
     # an index that another one begins with is left out, here and below
     reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="batches", db_index=False)
-    source = models.ForeignKey(Source, models.PROTECT, related_name="batches", db_index=False)
+    source = models.ForeignKey(
+        Source,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="batches",
+        db_index=False,
+        help_text="None: a person's own order.",
+    )
     content_hash = models.CharField(max_length=64)
     recipe = models.CharField(max_length=64, help_text="Hash of every transform that made it.")
     title = models.TextField(blank=True)
@@ -69,11 +77,13 @@ class PatchBatch(models.Model):
 
 
 class Patch(models.Model):
-    """One change: put the passages of a document, or assert a fact. Never altered once written."""
+    """One change: put passages, assert a fact, take two entities for one or apart again. Never altered once written."""
 
     class Op(models.TextChoices):
         PUT_PASSAGES = "put_passages"
         ASSERT_FACT = "assert_fact"
+        MERGE_ENTITY = "merge_entity"
+        SPLIT_ENTITY = "split_entity"
 
     batch = models.ForeignKey(PatchBatch, models.PROTECT, related_name="patches", db_index=False)
     n = models.PositiveIntegerField()

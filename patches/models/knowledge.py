@@ -5,6 +5,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, BigIntegerRangeField, DateTimeRangeField, RangeOperators
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import CheckConstraint, Index, Q, UniqueConstraint
 from pgvector.django import VectorField
@@ -75,8 +76,15 @@ class Predicate(models.Model):
         MANY = "many", "Any number of values at a time"
         EVENT = "event", "Happens; never contradicts"
 
-    name = models.CharField(max_length=40, primary_key=True)
-    label = models.CharField(max_length=80)
+    name = models.CharField(
+        max_length=40,
+        primary_key=True,
+        validators=[RegexValidator(r"^[a-z][a-z0-9_]*$", "Small letters, digits and underscores; a letter first.")],
+    )
+    label = models.CharField(max_length=80, help_text="As a person reads it: “is led by”.")
+    inverse = models.CharField(
+        max_length=80, blank=True, db_default="", help_text="The same, read from the object: “leads”."
+    )
     cardinality = models.CharField(max_length=10, choices=Cardinality)
     subject_types = ArrayField(models.CharField(max_length=20))
     object_types = ArrayField(models.CharField(max_length=20))
@@ -117,7 +125,10 @@ class Statement(models.Model):
 
 
 class Assertion(Statement):
-    """One batch's claim, with the words that make it: characters [start, end) of the document. Only `live` changes."""
+    """One batch's claim, with the words that make it: characters [start, end) of the document.
+
+    Subject and object are as said; `slot` is where it counts, by whom they count as. Only `live` and `slot` change.
+    """
 
     batch = models.ForeignKey(PatchBatch, models.PROTECT, related_name="assertions", db_index=False)
     n = models.PositiveIntegerField(help_text="The patch that proposed it.")
@@ -131,7 +142,7 @@ class Assertion(Statement):
             pgtrigger.Protect(
                 name="assertion_never_changes",
                 operation=pgtrigger.Update,
-                condition=pgtrigger.AnyChange(exclude=["live"]),
+                condition=pgtrigger.AnyChange(exclude=["live", "slot"]),
             )
         ]
         constraints = [UniqueConstraint(fields=["batch", "n"], name="assertions_are_numbered")]

@@ -5,6 +5,7 @@ SELECT jsonb_build_object(
   'evidence', (SELECT jsonb_agg(jsonb_build_array(b.content_hash, a.start, a."end", a.quote)
                                 ORDER BY b.content_hash, a.start, a."end", a.n)
                FROM patches_assertion a JOIN patches_patchbatch b ON b.id = a.batch_id
-               WHERE a.slot = f.slot AND a.live AND a.object_key = f.object_key))
+               WHERE a.slot = f.slot AND a.live AND (a.object_key = f.object_key OR a.object_entity_id IN (
+                 SELECT x.entity_id FROM patches_alias x WHERE x.canonical_id = f.object_entity_id AND upper_inf(x.sys)))))
 FROM patches_fact f JOIN patches_entity s ON s.id = f.subject_id LEFT JOIN patches_entity o ON o.id = f.object_entity_id
 WHERE f.reflection_id = %(reflection)s AND upper_inf(f.sys)

@@ -1,5 +1,6 @@
 -- Make batches live: their carriers, passages, entities, assertions, and their span of life.
--- Answers the apply number, and the batches that references left behind.
+-- Answers the apply number, the batches that references left behind, and whether some assertions may count elsewhere
+-- than was thought: one whom they name counts as another, or a predicate has another cardinality by now.
 WITH {carried},
 seq AS (
   INSERT INTO patches_applytransaction (reflection_id, by) VALUES (%(reflection)s, %(by)s) RETURNING seq
@@ -29,8 +30,18 @@ assertions AS (
          object_key text, valid_from timestamptz, valid_to timestamptz, precision text, basis text,
          quote text, start int, "end" int)
 ),
+identities AS (
+  INSERT INTO patches_identity (batch_id, n, entity_id, same_as_id, live)
+  SELECT i.batch_id, i.n, i.entity_id, i.same_as_id, true
+  FROM jsonb_to_recordset(%(identities)s::jsonb) AS i(batch_id bigint, n int, entity_id uuid, same_as_id uuid)
+),
 lives AS (
   INSERT INTO patches_batchlife (batch_id, sys)
   SELECT b, int8range(seq.seq, NULL) FROM unnest(%(batches)s::bigint[]) b, seq
 )
-SELECT seq.seq, ARRAY(SELECT batch_id FROM left_behind ORDER BY 1) FROM seq
+SELECT seq.seq, ARRAY(SELECT batch_id FROM left_behind ORDER BY 1),
+       EXISTS (SELECT FROM jsonb_to_recordset(%(entities)s::jsonb) AS e(id uuid)
+               JOIN patches_alias x ON x.entity_id = e.id AND upper_inf(x.sys))
+       OR EXISTS (SELECT FROM jsonb_to_recordset(%(assertions)s::jsonb) AS a(predicate text, cardinality text)
+                  JOIN patches_predicate p ON p.name = a.predicate WHERE p.cardinality <> a.cardinality)
+FROM seq

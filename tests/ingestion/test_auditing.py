@@ -6,11 +6,13 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from psycopg.types.range import Range
 
 from handoffs import payloads
 from ingestion import auditing, dispatch
 from ingestion.auditing import audit, names
 from ingestion.recovery import sweep
+from patches.models import Alias, Entity, Identity
 from tests.builders import make_batch, make_flight, make_handoff, make_run, make_source
 from tests.flying import deliver, fly, open_flights, remove, silence, work_off
 
@@ -66,6 +68,16 @@ def altered_bytes() -> None:
         file.write(b"altered")
 
 
+def word_of_a_batch_not_applied() -> None:
+    one, other = Entity.objects.order_by("pk")[:2]
+    Identity.objects.create(batch=make_batch(), n=0, entity=one, same_as=other)
+
+
+def alias_that_nobody_said() -> None:
+    one, other = Entity.objects.order_by("pk")[:2]
+    Alias.objects.create(entity=one, canonical=other, sys=Range(1, None))
+
+
 def applied(set_: str, where: str = "true", table: str = "patches_patchbatch") -> Callable[[], None]:
     return lambda: sql(f"UPDATE {table} SET {set_} WHERE {where}")  # noqa: S608  a test's own
 
@@ -96,6 +108,9 @@ DAMAGE: Mapping[str, Callable[[], object]] = {
     ),
     "flight_whose_last_event_is_not_its_status": applied("status = 'lost'", table="ingestion_flight"),
     "batch_whose_last_event_is_not_its_status": applied("status = 'superseded'"),
+    "identity_live_otherwise_than_its_batch": word_of_a_batch_not_applied,
+    "assertion_that_counts_in_a_slot_not_its_own": applied("slot = gen_random_uuid()", table="patches_assertion"),
+    "entity_that_counts_as_another_than_was_said": alias_that_nobody_said,
     "slot_whose_facts_are_not_its_assertions": applied(
         "valid = tstzrange('2001-01-01', '2002-01-01')", table="patches_fact"
     ),

@@ -61,7 +61,7 @@ SENTENCES = {
         JOIN handoffs_reference r ON r.id = c.reference_id
         WHERE b.status <> 'applied' OR r.applied_content_hash <> b.content_hash OR r.gone_at IS NOT NULL""",
     "an applied batch is carried, or is to be looked at": """
-        SELECT b.id::text FROM patches_patchbatch b WHERE b.status = 'applied'
+        SELECT b.id::text FROM patches_patchbatch b WHERE b.status = 'applied' AND b.source_id IS NOT NULL
           AND NOT EXISTS (SELECT FROM patches_carrier c WHERE c.batch_id = b.id)
           AND NOT EXISTS (SELECT FROM patches_uncarriedbatch u WHERE u.batch_id = b.id)""",
 }

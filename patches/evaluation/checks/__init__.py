@@ -7,7 +7,7 @@ scope rejects the batch.
 
 from collections.abc import Callable, Mapping
 
-from patches.evaluation.checks import digest, most_stand, polarity, quotes, times, vocabulary
+from patches.evaluation.checks import digest, identities, most_stand, polarity, quotes, times, vocabulary
 from patches.evaluation.result import CheckResult, Judged
 
 Check = Callable[[Judged], CheckResult]
@@ -20,6 +20,7 @@ PER_PATCH: Mapping[str, Check] = {
 }
 PER_BATCH: Mapping[str, Check] = {
     "digest_matches": digest.matches,
+    "identity_makes_sense": identities.sensible,
     "most_claims_stand": most_stand.share,
 }
 
