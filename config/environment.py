@@ -166,6 +166,11 @@ class Environment(BaseSettings):
         default=0.2, ge=0, le=1, description="The share of a source's items that one sync may find deleted unasked."
     )
     deletions_few: int = Field(default=10, ge=0, description="So many deletions are believed whatever their share.")
+    api_rate: int = Field(default=600, ge=1, description="Requests a minute that each token of the API may make.")
+    api_request_bytes: int = Field(default=64 * MIB, ge=1024, description="The largest request that the API takes.")
+    shared_storage: Path | None = Field(
+        default=None, description="Folder in which the API finds payloads that are given as shared:PATH."
+    )
     flight_runs: int = Field(default=128, ge=1, le=10_000, description="The most runs in one flight.")
     flight_bytes: int = Field(
         default=16 * MIB, ge=1, description="The most payload bytes in one flight of several runs."

@@ -107,6 +107,13 @@ DATABASES = {
     }
 }
 
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": SERVERS.redis_client_url,
+        "KEY_PREFIX": "sluicegate:cache",
+    }
+}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -119,6 +126,9 @@ STORAGES = {
 # What a flight may hold, how long a worker may be silent, and the largest payload.
 LEASE_S = ENVIRONMENT.lease_s
 DELETIONS_SHARE, DELETIONS_FEW = ENVIRONMENT.deletions_share, ENVIRONMENT.deletions_few
+API_RATE = ENVIRONMENT.api_rate
+DATA_UPLOAD_MAX_MEMORY_SIZE = ENVIRONMENT.api_request_bytes
+SHARED_STORAGE = ENVIRONMENT.shared_storage
 FLIGHT_RUNS = ENVIRONMENT.flight_runs
 FLIGHT_BYTES = ENVIRONMENT.flight_bytes
 WORKER_CONCURRENCY = ENVIRONMENT.worker_concurrency

@@ -4,6 +4,7 @@ from typing import Self
 from uuid import UUID, uuid5
 
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
@@ -196,3 +197,43 @@ class Handoff(models.Model):
 
     def __str__(self) -> str:
         return f"handoff {self.pk}"
+
+
+class ApiToken(models.Model):
+    """What a program proves itself with at the API. Of the secret itself only the SHA-256 is kept."""
+
+    class Scope(models.TextChoices):
+        SUBMIT = "submit", "Hand over references"
+        READ = "read", "See handoffs and runs"
+        OPERATE = "operate", "Requeue and cancel handoffs"
+        ASK = "ask", "Search, and see facts"
+
+    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="tokens")
+    name = models.SlugField(max_length=60)
+    digest = models.CharField(max_length=64, unique=True)
+    scopes = ArrayField(models.CharField(max_length=10, choices=Scope))
+    made_by = models.CharField(max_length=80)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["reflection", "name"], name="one_token_of_a_name_per_reflection")]
+
+    def __str__(self) -> str:
+        return f"{self.reflection}/{self.name}"
+
+
+class Submission(models.Model):
+    """A request that came with an idempotency key: the same key stands for the same request, and is done once."""
+
+    token = models.ForeignKey(ApiToken, models.PROTECT, related_name="+")
+    key = models.CharField(max_length=200)
+    body_hash = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["token", "key"], name="one_submission_per_key")]
+
+    def __str__(self) -> str:
+        return self.key
