@@ -7,6 +7,7 @@ from django.conf import settings
 
 from handoffs.models import Reflection
 from ingestion.adapters import EMBEDDINGS, load
+from ingestion.linking import with_targets
 from patches import lookup
 from patches.facts import Known, View
 from patches.facts import facts as known_facts
@@ -43,17 +44,18 @@ def view(owner: Reflection, *, valid_at: str | None, known_at: str | None, histo
 def facts(
     owner: Reflection, *, about: str | None = None, predicate: str | None = None, seen: View, limit: int | None = None
 ) -> list[Known]:
-    """The facts, of one entity if `about` names it, with their words and the items that these stand in.
+    """The facts, of one entity if `about` names it, with their words and the items that these stand in or lead to.
 
     Raises Unclear for a name that nothing has, and says what comes near.
     """
-    return known_facts(
+    found = known_facts(
         owner.pk,
         about=lookup.entities(owner.pk, about) if about else None,
         predicate=lookup.predicate(predicate) if predicate else None,
         seen=seen,
         limit=limit,
     )
+    return with_targets(found)
 
 
 def search(owner: Reflection, question: str, *, within: Within = EVERYTHING, limit: int = 5) -> Answer:

@@ -24,7 +24,7 @@ WITH boarded AS (
 ),
 items AS (
   SELECT r.id, r.handoff_id, h.reference_id, f.external_id, f.media_type, h.payload_id, h.size_bytes, r.attempts,
-         coalesce(r.content_hash, ''), r.batch_id,
+         coalesce(r.content_hash, ''), r.batch_id, f.metadata,
          (SELECT jsonb_object_agg(o.stage, o.data) FROM ingestion_stageoutput o
           WHERE o.run_id = r.id AND o.stage = ANY(%(needs)s)),
          r.cancel_requested, h.status = 'queued', r.flight_id
@@ -143,5 +143,6 @@ def hand_back(boarding: Boarding) -> None:
 
 
 def _item(row: tuple[Any, ...]) -> Item:
-    outputs = json.loads(row[-1] or "{}")  # raw jsonb comes as text
-    return Item(*row[:-1], **{"outputs": outputs})
+    *plain, metadata, outputs = row
+    found = {"metadata": json.loads(metadata), "outputs": json.loads(outputs or "{}")}  # raw jsonb comes as text
+    return Item(*plain, **found)

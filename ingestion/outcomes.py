@@ -34,7 +34,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Item:
-    """One run aboard, with what the earlier stages left for it.
+    """One run aboard, with what its source says of it (`metadata`) and what the earlier stages left for it.
 
     `outputs` by stage; `memos` by stage, then text hash, of the passages that have one; `proposal` for eval and apply.
     """
@@ -49,6 +49,7 @@ class Item:
     attempts: int = 0
     content_hash: str = ""
     batch_id: int | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
     memos: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     proposal: Proposal | None = None

@@ -17,10 +17,9 @@ CHANGES_SHOWN = 50
 def show_facts(console: Console, known: Sequence[Known], *, history: bool = False, words: bool = True) -> None:
     """Print a line per fact, under it the words that it rests on, and for its history when it was known."""
     for fact in known:
-        console.print(
-            f"{period(fact)}  {escape(fact.subject)} {escape(fact.label)} [bold]{escape(fact.object)}[/bold]",
-            highlight=False,
-        )
+        told = f"{escape(fact.subject)} {escape(fact.label)} [bold]{escape(fact.object)}[/bold]"
+        leading = f"  → {escape(', '.join(fact.leads_to))}" if fact.leads_to else ""
+        console.print(f"{period(fact)}  {told}{leading}", highlight=False)
         if history:
             console.print(f"{MARGIN}{known_during(fact)}", highlight=False)
         for said in fact.evidence[:1] if words else ():

@@ -50,6 +50,7 @@ class Known:
     known_from_at: datetime
     known_to_at: datetime | None
     evidence: Sequence[Evidence]
+    leads_to: Sequence[str] = ()  # the items that a link means; who knows the sources' paths fills it in
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,7 @@ RELEASING, QUARANTINE_DIES = "ingestion/releasing.py", "ingestion/test_quarantin
 POLICIES_DIE, MACHINE_DIES = "ingestion/test_policies.py", "properties/test_ledger_machine.py"
 SEALING, SEALING_DIES = "handoffs/sealing.py", "handoffs/test_sealing.py"
 INTAKE_DIES, PAYLOADS_DIE = "handoffs/test_intake.py", "handoffs/test_payloads.py"
+VAULT, VAULT_DIES = "ingestion/connectors/obsidian/vault.py", "ingestion/connectors/test_obsidian.py"
 
 GUARDS = [
     # the ledger
@@ -213,6 +214,10 @@ GUARDS = [
     code("ends close open starts", TIMELINE_DIES, "patches/timeline.py", "found = _joined(sorted(assertions, key=_order))", "found = sorted(assertions, key=_order)"),
     code("equal neighbours merge", TIMELINE_DIES, "patches/timeline.py", "return _merge(_successive(found) if single else found)", "return _successive(found) if single else list(found)"),
     code("a total order", TIMELINE_DIES, "patches/timeline.py", "        RANK[held.precision],\n", ""),
+    # connectors
+    code("an unseen note hides all", f"{VAULT_DIES} could_not_be_looked_at", VAULT, '("",) if self.blind else ()', "()"),
+    code("an id of two names none", f"{VAULT_DIES} names_neither", VAULT, "for key, notes in self.by_id.items() if len(notes) == 1}", "for key, notes in self.by_id.items()}"),
+    code("unread settings let nothing in", f"{VAULT_DIES} let_nothing_in", "ingestion/connectors/obsidian/preferences.py", 'raise Transient(Reason.CORRUPT, f".obsidian/{path.name} cannot be read") from exc', "return {}"),
     # the broker
     code("a worker outlives its broker", "config/test_celery.py", "config/celery.py", "transport.Channel._connparams = _refuse_closed", ""),
 ]  # fmt: skip

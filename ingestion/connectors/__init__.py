@@ -10,14 +10,7 @@ from ingestion.profiles import Profile
 
 CONNECTORS: Mapping[str, str] = {
     "local_files": "ingestion.connectors.local_files.LocalFiles",
-    "pushed": "ingestion.connectors.pushed.Pushed",
-}
-DEFAULT = next(iter(CONNECTORS))
-PUSHED = "pushed"  # has nothing to list: the API hands its items over
-# What a kind may take of the system, where that is less than the settings allow.
-PROFILES: Mapping[str, Profile] = {
-    "local_files": Profile(),
-    "pushed": Profile(),
+    "obsidian": Profile(),
 }
 
 

@@ -2,16 +2,19 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from handoffs import payloads
 from ingestion import reading
-from ingestion.outcomes import Done, Failed, Item, Outcome
+from ingestion.outcomes import Document, Done, Failed, Item, Outcome
 from ledger.failures import Failure
 
 
 class Fetch:
-    """Reads each payload and decodes it. One `content_hash`, the SHA-256 of the normalised text, is ingested once."""
+    """Reads each payload and decodes it. One `content_hash`, the SHA-256 of the normalised text, is ingested once.
+
+    A source may tell where the item lies (`path`), which helps to read it, and its date (`dated`), for a text without.
+    """
 
     name = "fetch"
     recipe = reading.RECIPE
@@ -24,9 +27,15 @@ class Fetch:
                 yield Done(item, item.outputs["fetch"])
                 continue
             try:
-                document = reading.read(payloads.get(item.payload_hash), item.external_id, item.media_type)
+                document = _read(item)
             except Failure as failure:
                 yield Failed(item, failure)
             else:
                 content_hash = hashlib.sha256(document.text.encode()).hexdigest()
                 yield Done(item, {**asdict(document), "content_hash": content_hash})
+
+
+def _read(item: Item) -> Document:
+    name = item.metadata.get("path", item.external_id)
+    document = reading.read(payloads.get(item.payload_hash), name, item.media_type)
+    return replace(document, dated=document.dated or item.metadata.get("dated"))

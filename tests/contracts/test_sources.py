@@ -8,8 +8,9 @@ from itertools import count
 from typing import Any
 
 import pytest
+from django.db import transaction
 
-from handoffs import payloads
+from handoffs import payloads, sealing
 from handoffs.models import Handoff, Reference, Source
 from ingestion import sync as syncing
 from ingestion.connectors import CONNECTORS, PUSHED, connect
@@ -61,7 +62,7 @@ def watched(monkeypatch) -> Callable[..., AbstractContextManager[None]]:
     @contextmanager
     def watching(**deeds: Callable[[Any], object]) -> Iterator[None]:
         with monkeypatch.context() as patch:
-            patch.setattr(syncing, "connect", lambda kind, options: Watched(connect(kind, options), **deeds))
+            patch.setattr(syncing, "connect", lambda *made_of: Watched(connect(*made_of), **deeds))
             yield
 
     return watching
@@ -100,7 +101,14 @@ class Watched:
 
 
 def register(world: World) -> Source:
-    return make_source(kind=world.kind, options=world.options() | world.secrets())
+    source = make_source(kind=world.kind, options=world.options())
+    with transaction.atomic():
+        sealing.keep(source, world.secrets(), by="ann")
+    return source
+
+
+def port_of(source: Source) -> SourcePort:
+    return connect(source.kind, source.options, sealing.reveal(source.pk))
 
 
 def put(world: World, **texts: str) -> None:
@@ -307,7 +315,7 @@ def test_a_peer_that_is_away_takes_nothing_with_it_and_the_source_says_so(world,
         with pytest.raises(Failure) as failure:
             sync(source, accept_deletions=True)
         with pytest.raises(type(failure.value)):
-            connect(source.kind, source.options).check()
+            port_of(source).check()
     assert isinstance(failure.value, Gone | Transient)
     source.refresh_from_db()
     assert (source.last_error, source.paused) == (str(failure.value), False)
@@ -344,7 +352,7 @@ def test_a_key_that_is_refused_pauses_the_source_until_a_person_mends_it(world, 
     put(world, fig="a purple fig")
     with world.refusing():
         with pytest.raises(Auth):
-            connect(source.kind, source.options).check()
+            port_of(source).check()
         with pytest.raises(Auth) as failure:
             sync(source)
     source.refresh_from_db()
@@ -368,7 +376,7 @@ def test_a_peer_that_asks_for_time_is_left_alone_for_so_long(world, source):
 
 def test_check_says_on_one_line_what_it_found(world, source):
     put(world, **ORCHARD)
-    said = connect(source.kind, source.options).check()
+    said = port_of(source).check()
     assert said
     assert "\n" not in said
 
@@ -376,7 +384,7 @@ def test_check_says_on_one_line_what_it_found(world, source):
 @pytest.mark.needs("credentials")
 def test_a_secret_is_shown_nowhere(world, source, caplog):
     put(world, **ORCHARD)
-    port = connect(source.kind, source.options)
+    port = port_of(source)
     shown = [repr(port), port.check()]
     sync(source)
     for trouble in (world.away, world.refusing):

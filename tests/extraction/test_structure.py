@@ -24,6 +24,7 @@ NOT_NOTES = {
     "roles in code": "# Ann Lee\nRole: admin\nCompany: Acme Ltd\n",
     "votes": "| Candidate | Role | Votes |\n| --- | --- | --- |\n| Ann Lee | director | 3 |\n",
     "uneven row": "| Role | Name |\n| --- | --- |\n| Director | Ann Lee | 2019 |\n",
+    "paths": "cp a#b/c /d#e/f; http://a.example/#b/c; [a](b.py) ![x](y.md)\n#/etc/x",
     "no name": "---\nauthor: admin\ndate: soon\n---\n",
 }
 
@@ -48,6 +49,15 @@ def test_links_are_quoted_whole_and_name_the_note():
     assert [(c.object, text[c.start : c.end]) for c in structural_claims(text)] == [
         ("Pump schedule", "[[Pump schedule#winter|the plan]]"),
         ("pump.png", "[[pump.png]]"),
+    ]
+
+
+def test_links_between_files_and_nested_tags_are_told_as_they_stand():
+    text = "See [the plan](Pump%20plan.md#winter) and [out](https://example.org/a.md). Filed #garden/beds, not #garden."
+
+    assert [(c.predicate, c.object, text[c.start : c.end]) for c in structural_claims(text)] == [
+        ("links_to", "Pump plan.md", "[the plan](Pump%20plan.md#winter)"),
+        ("tagged", "garden/beds", "#garden/beds"),
     ]
 
 

@@ -5,6 +5,7 @@ Needs no model.
 
 import re
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 import yaml
 
@@ -42,6 +43,10 @@ PROGRAM_WORDS = words(
 )
 TAGS_LINE = re.compile(r"^[ \t]*(?P<named>[Tt]ags:)?(?P<tags>(?:[ \t,]*#[A-Za-z][\w/-]{1,49}\b)+)[ \t]*$", re.MULTILINE)
 TAG = re.compile(r"#([A-Za-z][\w/-]*)")
+NESTED_TAG = re.compile(r"(?<!\S)#([A-Za-z][\w-]{0,49}(?:/[\w-]{1,50}){1,9})(?![\w/])")
+NOTE_LINK = re.compile(
+    r"(?<!!)\[[^\[\]\n]{1,200}\]\((?:<([^<>\n:]{1,200}\.md)>|([^()\s<>:]{1,200}\.md))(?:#[^()\s]*)?\)"
+)
 PREPROCESSOR = words(
     "include define undef if ifdef ifndef elif else endif pragma error warning line region endregion import"
 )
@@ -54,7 +59,8 @@ def is_structured(text: str) -> bool:
         text.startswith("---\n")
         or "[[" in text
         or HEADER.match(text) is not None
-        or ("#" in text and TAGS_LINE.search(text) is not None)
+        or ("#" in text and (TAGS_LINE.search(text) or NESTED_TAG.search(text)) is not None)
+        or ("](" in text and NOTE_LINK.search(text) is not None)
         or (":" in text and KEYED.search(text) is not None)
         or ("|" in text and TABLE.search(text) is not None)
     )
@@ -148,13 +154,15 @@ def _of_header(text: str) -> Iterator[Claim]:
 
 
 def _tags(text: str) -> Iterator[Claim]:
+    for tag in NESTED_TAG.finditer(text):
+        yield Claim("tagged", None, "document", tag[1], "text", tag.start(), tag.end())
     for line in TAGS_LINE.finditer(text):
         tags = TAG.findall(line["tags"])
         # One "#word" on a line is as often a comment or a directive as a tag.
         if (line["named"] or len(tags) > 1) and not PREPROCESSOR & set(tags):
             start = line.end() - len(line[0].lstrip())
-            for tag in tags:
-                yield Claim("tagged", None, "document", tag, "text", start, start + len(line[0].strip()))
+            for name in tags:
+                yield Claim("tagged", None, "document", name, "text", start, start + len(line[0].strip()))
 
 
 def _links(text: str) -> Iterator[Claim]:
@@ -163,6 +171,8 @@ def _links(text: str) -> Iterator[Claim]:
         if name != link[1] or "://" in name or _is_list_of_values(name) or _is_table_of_toml(text, link):
             continue
         yield Claim("links_to", None, "document", name, "text", link.start(), link.end())
+    for link in NOTE_LINK.finditer(text):
+        yield Claim("links_to", None, "document", unquote(link[1] or link[2]), "text", link.start(), link.end())
 
 
 def _is_list_of_values(name: str) -> bool:

@@ -1,13 +1,7 @@
 """Folders as people have them, and as nobody should: what is listed, what is read, and what is believed to be gone."""
 
-import json
 import os
-import shutil
 import socket
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +10,7 @@ from ingestion.connectors.local_files import LocalFiles
 from ingestion.ports import Listed, ScopeComplete, Unlisted
 from ledger.failures import Gone, Malformed
 from ledger.reasons import Reason
-from tests.conftest import ROOT
+from tests.ingestion.connectors.ordinary import listed_as_ordinary_user
 
 LIMIT = 1_000_000
 
@@ -178,39 +172,10 @@ def test_a_changed_or_replaced_file_has_another_signature(root):
     assert before != after
 
 
-@pytest.fixture
-def open_root() -> Iterator[Path]:
-    """A folder that an ordinary user can reach."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    yield folder
-    for path, _, _ in os.walk(folder):
-        Path(path).chmod(0o755)
-    shutil.rmtree(folder)
-
-
-# Root gives up its rights after the imports: the interpreter may lie where an ordinary user cannot go.
-LIST = """
-import json, os, pwd, sys
-from ingestion.connectors.local_files import LocalFiles
-if os.geteuid() == 0:
-    os.seteuid(pwd.getpwnam("nobody").pw_uid)
-port = LocalFiles(sys.argv[1])
-print(json.dumps([[type(entry).__name__, vars(entry)] for entry in port.list({})], default=str))
-"""
-
-
-def as_ordinary_user(root: Path) -> list[tuple[str, dict]]:
-    """List as a user whom permissions stop: root they do not."""
-    command = [sys.executable, "-c", LIST, str(root)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30)
-    return [(kind, fields) for kind, fields in json.loads(done.stdout)]
-
-
 def test_an_unreadable_folder_keeps_the_rest_and_nothing_below_it_is_gone(open_root):
     write(open_root, "a.md", "closed/b.md", "z.md")
     (open_root / "closed").chmod(0)
-    found = as_ordinary_user(open_root)
+    found = listed_as_ordinary_user("local_files", open_root)
     assert {fields["external_id"] for kind, fields in found if kind == "Listed"} == {"a.md", "z.md"}
     assert ("Unlisted", {"external_id": "closed/", "reason": "unreadable"}) in found
     assert found[-1] == ("ScopeComplete", {"count": 2, "except_below": ["closed/"], "below": ""})
@@ -220,6 +185,6 @@ def test_what_could_not_be_looked_at_is_not_gone(open_root):
     """A folder that can be listed but not entered: its names are seen, its files are not."""
     write(open_root, "a.md", "names only/b.md")
     (open_root / "names only").chmod(0o444)
-    found = as_ordinary_user(open_root)
+    found = listed_as_ordinary_user("local_files", open_root)
     assert ("Unlisted", {"external_id": "names only/b.md", "reason": "unreadable"}) in found
     assert found[-1] == ("ScopeComplete", {"count": 1, "except_below": ["names only/b.md"], "below": ""})
