@@ -24,6 +24,7 @@ ORDERS = {
 class Evidence:
     """The words of an assertion: characters [start, end) of the text of a batch's document."""
 
+    assertion: int
     quote: str
     start: int
     end: int
@@ -77,11 +78,13 @@ def facts(
     seen: View = NOW,
     limit: int | None = None,
     answering: str = "",
+    ids: Sequence[int] | None = None,
+    evidence: int = EVIDENCE_SHOWN,
 ) -> list[Known]:
     """Return fact versions with the evidence of their time, in order of valid time; all of them without `limit`.
 
     `about` are entities, as subject or object. `answering` a question, those that share most words with it come first,
-    the latest before the others. Two statements.
+    the latest before the others. `ids` are those of versions; `evidence` how much of it is told. Two statements.
     """
     valid_from, valid_to = seen.valid or (None, None)
     parameters: dict[str, Any] = {
@@ -93,7 +96,8 @@ def facts(
         "seq": seen.known_at,
         "history": seen.history,
         "limit": limit,
-        "evidence": EVIDENCE_SHOWN,
+        "evidence": evidence,
+        "ids": list(ids) if ids is not None else None,
         "words": answering,
     }
     sql = statement("facts").replace("{order}", ORDERS["answer" if answering else "time"])

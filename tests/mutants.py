@@ -211,6 +211,8 @@ GUARDS = [
     code("beyond the index is looked at", "patches/test_search.py after_the", "patches/sql/near_indexed.sql", "AND p.id > %(last)s", "AND false"),
     code("few within are looked at", "patches/test_search.py few_passages", "patches/search.py", "if len(found) == CANDIDATES:", "if True:"),
     code("one build at a time", "patches/test_search.py two_workers", "patches/vectors.py", "SELECT pg_try_advisory_lock(%s)", "SELECT %s > 0"),
+    code("what else says so is asked", "ingestion/test_tracing.py rests", "patches/sql/resting.sql", "bool_and(batch_id", "bool_or(batch_id"),
+    code("a plan is rolled back", "ingestion/test_tracing.py plan_changes", "patches/revert.py", "            if dry_run:\n", "            if False:\n"),
     code("ends close open starts", TIMELINE_DIES, "patches/timeline.py", "found = _joined(sorted(assertions, key=_order))", "found = sorted(assertions, key=_order)"),
     code("equal neighbours merge", TIMELINE_DIES, "patches/timeline.py", "return _merge(_successive(found) if single else found)", "return _successive(found) if single else list(found)"),
     code("a total order", TIMELINE_DIES, "patches/timeline.py", "        RANK[held.precision],\n", ""),

@@ -23,6 +23,7 @@ seen AS (
     AND (%(about)s::uuid[] IS NULL OR f.subject_id = ANY(ARRAY(SELECT id FROM asked))
          OR f.object_entity_id = ANY(ARRAY(SELECT id FROM asked)))
     AND (%(predicate)s::text IS NULL OR f.predicate_id = %(predicate)s)
+    AND (%(ids)s::bigint[] IS NULL OR f.id = ANY(%(ids)s::bigint[]))
 ),
 shown AS MATERIALIZED (
   SELECT f.*, s.name AS subject, p.label, row_number() OVER (ORDER BY {order}) AS place
@@ -35,10 +36,10 @@ FROM shown f
 JOIN patches_applytransaction opened ON opened.seq = f.known_from
 LEFT JOIN patches_applytransaction closed ON closed.seq = f.known_to
 LEFT JOIN LATERAL (
-  SELECT jsonb_agg(jsonb_build_object('quote', e.quote, 'start', e.start, 'end', e."end", 'batch', e.batch_id,
+  SELECT jsonb_agg(jsonb_build_object('assertion', e.id, 'quote', e.quote, 'start', e.start, 'end', e."end", 'batch', e.batch_id,
                                       'title', e.title) ORDER BY e.place) AS found
   FROM (
-    SELECT a.quote, a.start, a."end", a.batch_id, b.title,
+    SELECT a.id, a.quote, a.start, a."end", a.batch_id, b.title,
            row_number() OVER (ORDER BY lower(a.valid) NULLS LAST, b.content_hash, a.start, a.n) AS place
     FROM patches_assertion a JOIN patches_patchbatch b ON b.id = a.batch_id
     WHERE a.predicate_id = f.predicate_id AND a.valid && f.valid
