@@ -10,7 +10,16 @@ from ingestion.profiles import Profile
 
 CONNECTORS: Mapping[str, str] = {
     "local_files": "ingestion.connectors.local_files.LocalFiles",
+    "obsidian": "ingestion.connectors.obsidian.vault.Obsidian",
+    "pushed": "ingestion.connectors.pushed.Pushed",
+}
+DEFAULT = next(iter(CONNECTORS))
+PUSHED = "pushed"  # has nothing to list: the API hands its items over
+# What a kind may take of the system, where that is less than the settings allow.
+PROFILES: Mapping[str, Profile] = {
+    "local_files": Profile(),
     "obsidian": Profile(),
+    "pushed": Profile(),
 }
 
 
