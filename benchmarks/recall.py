@@ -10,7 +10,6 @@ from pathlib import Path
 from statistics import median, quantiles
 
 import numpy as np
-from django.conf import settings
 from django.db import connection
 from numpy.typing import NDArray
 
@@ -18,7 +17,7 @@ from benchmarks.filling import empty
 from benchmarks.pipeline import LIBRARY, MANUALS
 from benchmarks.report import Report
 from handoffs.models import Reflection, Source
-from ingestion.adapters import EMBEDDINGS, load
+from ingestion.adapters import chosen_embeddings
 from ingestion.connectors import DEFAULT
 from ledger import statements
 from patches import vectors
@@ -53,7 +52,7 @@ def measure(report: Report, *, passages: int, questions: int) -> None:
     """Store real sentences with their real vectors, ask with others of their kind, and leave the store empty."""
     empty()
     found = _sentences(passages + questions)
-    rows = load(EMBEDDINGS, settings.EMBEDDINGS).embed(found)
+    rows = chosen_embeddings().embed(found)
     stored, asked = found[: len(found) - questions], rows[len(found) - questions :]
     reflection = Reflection.objects.create(name="bench")
     try:

@@ -12,17 +12,34 @@ import tempfile
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PREFIX = "SLUICEGATE_"
-SECRETS = ("DATABASE_URL", "REDIS_URL", f"{PREFIX}SECRET_KEY", f"{PREFIX}SOURCE_KEYS")
+SECRETS = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    f"{PREFIX}SECRET_KEY",
+    f"{PREFIX}SOURCE_KEYS",
+    f"{PREFIX}EXTRACTOR_KEY",
+    f"{PREFIX}EMBEDDINGS_KEY",
+)
+REMOTE = "openai"  # the adapters of this name ask an endpoint
 SECRET_KEY_MIN_CHARS = 32
 SEAL_BYTES = 32
 WORKERS_MAX = 8
@@ -61,6 +78,22 @@ def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     return origins
 
 
+def _base_url(url: str | None, info: ValidationInfo) -> str | None:
+    """Check an endpoint's address, which its adapter cannot do without. A key does not belong into it."""
+    parts = urlsplit(url or "")
+    if url is None and info.data.get(str(info.field_name).removesuffix("_url")) == REMOTE:
+        raise ValueError(f"is required with the {REMOTE} adapter, such as http://localhost:11434/v1")
+    if url is not None and (parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc):
+        raise ValueError("is an http or https address without user or password, such as http://localhost:11434/v1")
+    return url
+
+
+def _model(name: str | None, info: ValidationInfo) -> str | None:
+    if name is None and info.data.get(str(info.field_name).removesuffix("_model")) == REMOTE:
+        raise ValueError(f"is required with the {REMOTE} adapter: the model's name, as its endpoint knows it")
+    return name
+
+
 def _usable_cpus(asked: int) -> int:
     """Zero stands for the CPUs that this process may use: fewer than the machine has in a container."""
     return asked or min(len(os.sched_getaffinity(0)), WORKERS_MAX)
@@ -71,6 +104,9 @@ def _upper(value: object) -> object:
 
 
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+BaseUrl = Annotated[str | None, AfterValidator(_base_url)]
+ModelName = Annotated[str | None, AfterValidator(_model)]
+Price = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -188,6 +224,31 @@ class Environment(BaseSettings):
     extractor: str = Field(
         default="spacy_rules", min_length=1, description="Name of the adapter that extracts entities and facts."
     )
+    extractor_url: BaseUrl = Field(
+        default=None,
+        description="With extractor `openai`: base URL of the endpoint, such as http://localhost:11434/v1.",
+    )
+    extractor_key: SecretStr | None = Field(default=None, repr=False, description="Its key, if it wants one.")
+    extractor_model: ModelName = Field(default=None, description="The model's name, as the endpoint knows it.")
+    extractor_input_price: Price = Field(
+        default=Decimal(), description="What a million tokens read cost, in your currency."
+    )
+    extractor_output_price: Price = Field(
+        default=Decimal(), description="What a million tokens written cost, in the same currency."
+    )
+    embeddings_url: BaseUrl = Field(
+        default=None, description="With embeddings `openai`: base URL of the endpoint. It is not the extractor's."
+    )
+    embeddings_key: SecretStr | None = Field(default=None, repr=False, description="Its key, if it wants one.")
+    embeddings_model: ModelName = Field(default=None, description="The model's name, as the endpoint knows it.")
+    embeddings_dim: int = Field(default=1536, ge=1, le=16_000, description="The length of the model's vectors.")
+    embeddings_price: Price = Field(default=Decimal(), description="What a million tokens cost.")
+    model_timeout_s: float = Field(
+        default=120, gt=0, le=1200, description="Seconds within which an endpoint has to have answered."
+    )
+    model_concurrency: int = Field(
+        default=4, ge=1, le=64, description="Questions that one worker process asks an endpoint at a time."
+    )
     crash_points: Path | None = Field(
         default=None, description="Folder in which tests say where a process is to be killed. Unset in any other use."
     )
@@ -201,6 +262,25 @@ class Environment(BaseSettings):
     def own_source_keys(self) -> Path | None:
         """The checkout's own file of source keys, where none are given."""
         return self.state_dir / "source_keys" if self.embedded and not self.source_keys else None
+
+    @property
+    def extractor_options(self) -> dict[str, Any]:
+        """What the extractor's adapter is built with."""
+        if self.extractor != REMOTE:
+            return {}
+        prices = {"input_price": self.extractor_input_price, "output_price": self.extractor_output_price}
+        return self._endpoint("extractor") | prices
+
+    @property
+    def embeddings_options(self) -> dict[str, Any]:
+        """What the embeddings' adapter is built with."""
+        if self.embeddings != REMOTE:
+            return {}
+        return self._endpoint("embeddings") | {"dim": self.embeddings_dim, "input_price": self.embeddings_price}
+
+    def _endpoint(self, port: str) -> dict[str, Any]:
+        named = {name: getattr(self, f"{port}_{name}") for name in ("url", "key", "model")}
+        return named | {"timeout_s": self.model_timeout_s, "concurrency": self.model_concurrency}
 
     @classmethod
     def settings_customise_sources(
@@ -290,7 +370,8 @@ def _line(error: Any) -> str:
         return error["input"].complaint
     variable = _variable(str(error["loc"][0]))
     message = error["msg"].removeprefix("Value error, ")
-    return f"{variable}: {message}" + ("" if variable in SECRETS else f" (got {str(error['input'])[:60]!r})")
+    private = variable in SECRETS or variable.endswith("_URL")  # somebody may have put a password into it
+    return f"{variable}: {message}" + ("" if private else f" (got {str(error['input'])[:60]!r})")
 
 
 def _kept(kept: Path, make: Callable[[], str]) -> str:

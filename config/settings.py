@@ -144,6 +144,9 @@ SIZE_LIMIT_BYTES = ENVIRONMENT.size_limit_bytes
 BACKLOG = ENVIRONMENT.backlog
 EMBEDDINGS = ENVIRONMENT.embeddings
 EXTRACTOR = ENVIRONMENT.extractor
+# A key in them is a SecretStr, which prints as asterisks.
+EMBEDDINGS_OPTIONS = ENVIRONMENT.embeddings_options
+EXTRACTOR_OPTIONS = ENVIRONMENT.extractor_options
 
 LOGGING = {
     "version": 1,
@@ -151,6 +154,7 @@ LOGGING = {
     "formatters": {"structured": {"()": "config.logs.formatter", "kind": ENVIRONMENT.log_format}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
     "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level},
+    "loggers": {"httpx": {"level": "WARNING"}},  # it tells of every question that a model is asked
 }
 
 # Each line has a measured reason: docs/decisions/0002-postgres-is-the-only-queue.md

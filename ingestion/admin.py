@@ -3,7 +3,7 @@ from django.db.models import TextField
 from django.db.models.functions import Cast, Length
 from django.utils.safestring import SafeString
 
-from ingestion.models import Flight, IngestRun, Memo, Quarantine, RetryRule, StageOutput, Turn
+from ingestion.models import Flight, IngestRun, Memo, Quarantine, RetryRule, Spending, StageOutput, Turn
 from ingestion.stages import ORDER
 from ledger import rendering
 from ledger.listing import Listing, hash_prefix, linked, number, text_prefix, uuid
@@ -101,6 +101,13 @@ class MemoAdmin(Listing[Memo]):
     hidden = ("vector",)
     deferred = ("vector", "data")
     searches = (number("a memo's id"), hash_prefix("the start of a text's hash", "text_hash"))
+
+
+@admin.register(Spending)
+class SpendingAdmin(Listing[Spending]):
+    list_display = ("id", linked("run"), "stage", "input_tokens", "output_tokens", "cost", "recipe", "created_at")
+    list_select_related = ("run",)
+    searches = (number("a run's id", "run"),)
 
 
 @admin.register(Quarantine)

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.conf import settings
-
 from handoffs.models import Reflection
-from ingestion.adapters import EMBEDDINGS, load
+from ingestion.adapters import chosen_embeddings
 from ingestion.linking import with_targets
+from ledger.failures import Failure
 from patches import lookup
 from patches.facts import Known, View
 from patches.facts import facts as known_facts
@@ -59,8 +58,13 @@ def facts(
 
 
 def search(owner: Reflection, question: str, *, within: Within = EVERYTHING, limit: int = 5) -> Answer:
-    """The passages that answer best, and what is known of the entities that the question names, at the same moment."""
-    [vector] = load(EMBEDDINGS, settings.EMBEDDINGS).embed([question])
+    """The passages that answer best, and what is known of the entities that the question names, at the same moment.
+
+    Raises what the model fails with.
+    """
+    [vector] = chosen_embeddings().embed([question])
+    if isinstance(vector, Failure):
+        raise vector
     hits = search_passages(owner.pk, question, vector.tolist(), within=within, limit=limit)
     named = within.about or lookup.named_in(owner.pk, question)
     view = View(known_at=within.known_at)

@@ -19,7 +19,7 @@ from ingestion.lifecycles import FLIGHT
 from ingestion.loading import complete
 from ingestion.models import Flight
 from ingestion.outcomes import Done, Failed, Item, Outcome
-from ingestion.progress import Onward, Settled, move_on, take_all
+from ingestion.progress import Onward, Settled, keep, move_on, take_all
 from ingestion.stopping import heed
 from ingestion.tracebacks import redacted
 from ledger.crashpoints import reached
@@ -115,6 +115,7 @@ def settle(boarding: Boarding, work: stages.StageWork, found: Sequence[Outcome],
         failed = [one for one in found if isinstance(one, Failed) and one.item.run_id in aboard.here]
         failed += settled.failed
         move_on(settled.onward, stage=boarding.stage, recipe=work.recipe)
+        keep([*(onward.done for onward in settled.onward), *failed], stage=boarding.stage, recipe=work.recipe)
         goes_on = bool(aboard.others) or any(onward.to != boarding.stage for onward in settled.onward)
         beside = failing.steps_of(failed, boarding)
         if not goes_on:

@@ -3,9 +3,8 @@
 import time
 
 import structlog
-from django.conf import settings
 
-from ingestion.adapters import EMBEDDINGS, load
+from ingestion.adapters import chosen_embeddings
 from ingestion.ring import ring_for_index
 from patches import vectors
 
@@ -33,4 +32,4 @@ def work() -> None:
 
 
 def _dim() -> int:
-    return int(load(EMBEDDINGS, settings.EMBEDDINGS).dim)
+    return chosen_embeddings().dim

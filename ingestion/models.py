@@ -210,6 +210,32 @@ class Memo(models.Model):
         return f"{self.stage} {self.text_hash}"
 
 
+class Spending(models.Model):
+    """What a model that is paid for cost a run in one visit to a stage. Only added to.
+
+    A passage that several runs share is paid for by the first of them.
+    """
+
+    run = models.ForeignKey(IngestRun, models.PROTECT, related_name="spendings")
+    stage = models.CharField(max_length=10, choices=Stage)
+    recipe = models.CharField(max_length=120)
+    input_tokens = models.BigIntegerField()
+    output_tokens = models.BigIntegerField()
+    cost = models.DecimalField(
+        max_digits=20, decimal_places=10, help_text="In the currency in which the settings state prices."
+    )
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        triggers = [
+            pgtrigger.Protect(name="spending_only_added_to", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
+        verbose_name_plural = "spending"
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.stage}"
+
+
 class QuarantineQuerySet(models.QuerySet["Quarantine"]):
     def waiting(self) -> Self:
         """Those whose run waits for a person now."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from ingestion.metering import FREE, Usage
 from ledger.failures import Failure
 from patches.rules import Vocabulary
 
@@ -57,19 +58,27 @@ class Item:
 
 @dataclass(frozen=True)
 class Done:
-    """The stage is done with the item. `memos` are new results by text hash, to be shared with every later run."""
+    """The stage is done with the item. `memos` are new results by text hash, to be shared with every later run.
+
+    `spent` is what they cost.
+    """
 
     item: Item
     output: Mapping[str, Any] = field(default_factory=dict)
     memos: Mapping[str, Any] = field(default_factory=dict)
     result: Any = None  # what the stage hands to its settlement alone: a draft, a judgement
+    spent: Usage = FREE
 
 
 @dataclass(frozen=True)
 class Failed:
+    """The stage failed for the item. `memos` is what it did get done, so that the next attempt need not do it again."""
+
     item: Item
     failure: Failure
     traceback: str = ""
+    memos: Mapping[str, Any] = field(default_factory=dict)
+    spent: Usage = FREE
 
 
 Outcome = Done | Failed

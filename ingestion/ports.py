@@ -8,6 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from ledger.failures import Failure
+
 Cursor = Mapping[str, Any]  # plain JSON of the connector's own making, up to 64 KiB
 
 
@@ -116,20 +118,24 @@ class Foresight(Protocol):
         ...
 
 
+Row = NDArray[np.float32]
+
+
 class EmbeddingsPort(Protocol):
     """Turns passages into vectors.
 
-    `recipe` names model, version and options: equal recipe and equal text give an equal vector.
+    `recipe` names model, version and options: equal recipe and equal text give an equal vector. What an answer costs
+    goes to ingestion.metering.
     """
 
     dim: int
     recipe: str
 
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def embed(self, texts: Sequence[str]) -> Row | list[Row | Failure]:
         """Return one row per text, in order.
 
-        Shape (len(texts), dim), each row of unit length; (0, dim) for no texts.
-        Raises RateLimited, Transient or Auth; never returns fewer rows than texts.
+        Shape (len(texts), dim), each row of unit length; (0, dim) for no texts. If some texts failed, a list with
+        their failures in their places. Raises Transient or Auth when it failed for all; never gives fewer than texts.
         """
         ...
 
@@ -160,7 +166,8 @@ class Claim:
     """One statement that a text makes, with the words that make it: `text[start:end]`, verbatim.
 
     `subject` None means the document itself. `object_type` is an entity type, or "text" or "date" for a plain value.
-    `polarity` is asserted, negated, hedged or reported; only asserted claims can become facts.
+    `polarity` is asserted, negated, hedged or reported; only asserted claims can become facts. `quote` is set when the
+    words that an extractor gives do not stand in the text: the gate has to see them to reject them.
     """
 
     predicate: str
@@ -172,17 +179,24 @@ class Claim:
     end: int
     period: Period = field(default_factory=Period)
     polarity: str = "asserted"
+    quote: str | None = None
 
 
 class ExtractorPort(Protocol):
-    """Finds named things in passages, and what is claimed of them. Equal recipe and text give equal answers."""
+    """Finds named things in passages, and what is claimed of them. Equal recipe and text give equal answers.
+
+    Both may raise Transient or Auth when they failed for all texts. What an answer costs goes to ingestion.metering.
+    """
 
     recipe: str
 
     def entities(self, texts: Sequence[str]) -> list[list[Mention]]:
-        """Return the mentions of each text, in order of start; an empty list for a text that can hold no claim."""
+        """Return the mentions of each text that `claims` needs, in order of start; none if it can hold no claim."""
         ...
 
-    def claims(self, texts: Sequence[str], mentions: Sequence[Sequence[Mention]]) -> list[list[Claim]]:
-        """Return the claims of each text, given its mentions; order of start, then predicate, then object."""
+    def claims(self, texts: Sequence[str], mentions: Sequence[Sequence[Mention]]) -> Sequence[list[Claim] | Failure]:
+        """Return the claims of each text, given its mentions, or why there are none.
+
+        In order of start, then predicate, then object.
+        """
         ...

@@ -1,13 +1,15 @@
 """Move runs on to their next stage, with what the finished one left for them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ingestion.outcomes import Done, Failed
+from ingestion.metering import FREE
+from ingestion.models import Spending
+from ingestion.outcomes import Done, Failed, Outcome
 from ledger import statements
 from ledger.lifecycle import Step, take
 
@@ -52,7 +54,7 @@ class Onward:
 
 
 def move_on(going: Sequence[Onward], *, stage: str, recipe: str) -> None:
-    """Store the outputs and new memos, and set each run before its next stage. Needs their locks."""
+    """Store the outputs and set each run before its next stage. Needs their locks."""
     if not going:
         return
     statements.run(
@@ -67,10 +69,21 @@ def move_on(going: Sequence[Onward], *, stage: str, recipe: str) -> None:
             "data": [json.dumps(onward.done.output) for onward in going],
         },
     )
-    remember({k: v for onward in going for k, v in onward.done.memos.items()}, stage=stage, recipe=recipe)
 
 
-def remember(memos: dict[str, Any], *, stage: str, recipe: str) -> None:
+def keep(found: Sequence[Outcome], *, stage: str, recipe: str) -> None:
+    """Store the new memos, of failed runs too, and what they cost. Needs a transaction; no statement for nothing."""
+    remember({k: v for one in found for k, v in one.memos.items()}, stage=stage, recipe=recipe)
+    costs = [
+        Spending(run_id=one.item.run_id, stage=stage, recipe=recipe, **vars(one.spent))
+        for one in found
+        if one.spent != FREE
+    ]
+    if costs:
+        Spending.objects.bulk_create(costs)
+
+
+def remember(memos: Mapping[str, Any], *, stage: str, recipe: str) -> None:
     """Keep new results for every later run with the same text, in the order of their hashes."""
     if not memos:
         return

@@ -92,6 +92,12 @@ SEALING, SEALING_DIES = "handoffs/sealing.py", "handoffs/test_sealing.py"
 INTAKE_DIES, PAYLOADS_DIE = "handoffs/test_intake.py", "handoffs/test_payloads.py"
 VAULT, VAULT_DIES = "ingestion/connectors/obsidian/vault.py", "ingestion/connectors/test_obsidian.py"
 
+ENDPOINT = "ingestion/adapters/endpoint.py"
+ENDPOINT_DIES, EXTRACTOR_DIES, EMBEDDINGS_DIE = (
+    f"ingestion/adapters/test_{name}.py" for name in ("endpoint", "openai_extractor", "openai_embeddings")
+)
+REMOTE_DIES = "ingestion/test_remote_models.py"
+
 GUARDS = [
     # the ledger
     code("row lock of a move", f"{LIFECYCLES_DIE} two_operators", LIFECYCLE, '.select_for_update(of=("self",))', ""),
@@ -220,6 +226,19 @@ GUARDS = [
     code("an unseen note hides all", f"{VAULT_DIES} could_not_be_looked_at", VAULT, '("",) if self.blind else ()', "()"),
     code("an id of two names none", f"{VAULT_DIES} names_neither", VAULT, "for key, notes in self.by_id.items() if len(notes) == 1}", "for key, notes in self.by_id.items()}"),
     code("unread settings let nothing in", f"{VAULT_DIES} let_nothing_in", "ingestion/connectors/obsidian/preferences.py", 'raise Transient(Reason.CORRUPT, f".obsidian/{path.name} cannot be read") from exc', "return {}"),
+    # remote models
+    code("a key is not taken elsewhere", f"{ENDPOINT_DIES} redirect", ENDPOINT, "            base_url=self.url,", "            base_url=self.url, follow_redirects=True,"),
+    code("an answer has an end", f"{ENDPOINT_DIES} endless", ENDPOINT, "if len(body) > ANSWER_BYTES:", "if False:"),
+    code("an answer has a time", f"{ENDPOINT_DIES} drops", ENDPOINT, "if time.monotonic() > until:\n            raise", "if False:\n            raise"),
+    code("who is refused asks no more", f"{ENDPOINT_DIES} asks_no_more", ENDPOINT, "stop.append(failure)", "pass"),
+    code("a visit has an end", f"{ENDPOINT_DIES} visit", ENDPOINT, "if time.monotonic() > until:\n                return", "if False:\n                return"),
+    code("an answer is of the schema", f"{EXTRACTOR_DIES} not_of_the_schema", "ingestion/adapters/extractor/prompt.py", 'model_config = ConfigDict(extra="forbid", strict=True)\n\n    predicate', 'model_config = ConfigDict(extra="ignore")\n\n    predicate'),
+    code("an invented quote is the gate's to see", f"{REMOTE_DIES} invents", "ingestion/adapters/extractor/prompt.py", "None if place else told.quote", "None"),
+    code("vectors are put in order", f"{EMBEDDINGS_DIE} in_order", "ingestion/adapters/embeddings/openai.py", "row = by_index[index]", "row = list(by_index.values())[index]"),
+    code("vectors have their length", f"{EMBEDDINGS_DIE} another_length", "ingestion/adapters/embeddings/openai.py", "if row.shape != (self.dim,):", "if False:"),
+    code("what a failed run got done is kept", f"{REMOTE_DIES} asked_again", "ingestion/flights.py", "settled.onward), *failed]", "settled.onward)]"),
+    code("a shared passage is paid for once", f"{REMOTE_DIES} paid_for_once", "ingestion/answers.py", "self.costs.pop(text_hash, FREE)", "self.costs.get(text_hash, FREE)"),
+    triggers("ingestion_spending", f"{REMOTE_DIES} only_added_to"),
     # the broker
     code("a worker outlives its broker", "config/test_celery.py", "config/celery.py", "transport.Channel._connparams = _refuse_closed", ""),
 ]  # fmt: skip

@@ -5,9 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Protocol
 
-from django.conf import settings
-
-from ingestion.adapters import EMBEDDINGS, EXTRACTORS, load
+from ingestion.adapters import chosen_embeddings, chosen_extractor
 from ingestion.models import Stage
 from ingestion.outcomes import Item, Outcome
 from ingestion.stages.apply import Apply
@@ -37,13 +35,13 @@ class StageWork(Protocol):
 @cache
 def table() -> Mapping[str, StageWork]:
     """Every stage by name, in the order of the chain, with the adapters that the settings name."""
-    extractor = load(EXTRACTORS, settings.EXTRACTOR)
+    claims = chosen_extractor()
     stages: list[StageWork] = [
         Fetch(),
         Chunk(),
-        Embed(load(EMBEDDINGS, settings.EMBEDDINGS)),
-        Entities(extractor),
-        Facts(extractor),
+        Embed(chosen_embeddings()),
+        Entities(claims),
+        Facts(claims),
         Evaluate(),
         Apply(),
     ]
@@ -61,7 +59,8 @@ def pipeline_recipe() -> str:
 
 
 def warm() -> None:
-    """Load every model, so that processes forked afterwards share them."""
-    for stage in table().values():
-        if hasattr(stage, "warm"):
-            stage.warm()
+    """Load every model that is local, so that processes forked afterwards share them."""
+    table()
+    for port in (chosen_embeddings(), chosen_extractor()):
+        if hasattr(port, "warm"):
+            port.warm()

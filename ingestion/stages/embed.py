@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from ingestion.outcomes import Done, Item, Outcome
+from ingestion.answers import ask
+from ingestion.outcomes import Done, Failed, Item, Outcome
 from ingestion.passages import spans_of
 from ingestion.ports import EmbeddingsPort
 
@@ -18,9 +19,6 @@ class Embed:
         self.port = port
         self.recipe = port.recipe
 
-    def warm(self) -> None:
-        self.port.embed(["warm"])
-
     def process(self, items: Sequence[Item]) -> Iterator[Outcome]:
         missing = {
             span.text_hash: span.text
@@ -28,8 +26,11 @@ class Embed:
             for span in spans_of(item)
             if span.text_hash not in item.memos["embed"]
         }
-        vectors = dict(zip(missing, self.port.embed(list(missing.values())), strict=True))
+        answers = ask(list(missing), lambda: self.port.embed(list(missing.values())))
         for item in items:
             spans = spans_of(item)
-            new = {span.text_hash: vectors[span.text_hash] for span in spans if span.text_hash in vectors}
-            yield Done(item, {"passages": len(spans), "new": len(new)}, memos=new)
+            new = answers.share(spans)
+            if new.failure:
+                yield Failed(item, new.failure, memos=new.found, spent=new.spent)
+            else:
+                yield Done(item, {"passages": len(spans), "new": len(new.found)}, memos=new.found, spent=new.spent)

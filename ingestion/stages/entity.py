@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple
 
-from ingestion.outcomes import Done, Item, Outcome
+from ingestion.answers import ask
+from ingestion.outcomes import Done, Failed, Item, Outcome
 from ingestion.passages import spans_of
 from ingestion.ports import ExtractorPort
 
@@ -19,9 +20,6 @@ class Entities:
         self.port = port
         self.recipe = port.recipe
 
-    def warm(self) -> None:
-        self.port.entities(["The director of the harbour since 2019 is Ann Smith."])
-
     def process(self, items: Sequence[Item]) -> Iterator[Outcome]:
         missing = {
             span.text_hash: span.text
@@ -29,11 +27,11 @@ class Entities:
             for span in spans_of(item)
             if span.text_hash not in item.memos["entity"]
         }
-        found = dict(zip(missing, self.port.entities(list(missing.values())), strict=True))
+        answers = ask(list(missing), lambda: self.port.entities(list(missing.values())))
         for item in items:
-            new = {
-                span.text_hash: [astuple(mention) for mention in found[span.text_hash]]
-                for span in spans_of(item)
-                if span.text_hash in found
-            }
-            yield Done(item, {"new": len(new)}, memos=new)
+            new = answers.share(spans_of(item))
+            memos = {text_hash: [astuple(mention) for mention in found] for text_hash, found in new.found.items()}
+            if new.failure:
+                yield Failed(item, new.failure, memos=memos, spent=new.spent)
+            else:
+                yield Done(item, {"new": len(memos)}, memos=memos, spent=new.spent)

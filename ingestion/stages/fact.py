@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ingestion.outcomes import Done, Item, Outcome
+from ingestion.answers import ask
+from ingestion.outcomes import Done, Failed, Item, Outcome
 from ingestion.passages import Span, spans_of
-from ingestion.ports import ExtractorPort, Mention
+from ingestion.ports import Claim, ExtractorPort, Mention
 from patches.models import Patch
 from patches.names import key_of
 
@@ -24,10 +25,6 @@ class Facts:
         self.port = port
         self.recipe = port.recipe
 
-    def warm(self) -> None:
-        text = "The director of the harbour since 2019 is Ann Smith."
-        self.port.claims([text], self.port.entities([text]))
-
     def process(self, items: Sequence[Item]) -> Iterator[Outcome]:
         missing = {
             span.text_hash: (span.text, item.memos["entity"][span.text_hash])
@@ -37,18 +34,30 @@ class Facts:
         }
         texts = [text for text, _ in missing.values()]
         mentions = [[Mention(*mention) for mention in found] for _, found in missing.values()]
-        claims = [[asdict(claim) for claim in found] for found in self.port.claims(texts, mentions)]
-        new = dict(zip(missing, claims, strict=True))
+        answers = ask(list(missing), lambda: self.port.claims(texts, mentions))
         for item in items:
-            known = {**item.memos["fact"], **new}
             spans = spans_of(item)
+            new = answers.share(spans)
+            memos = {text_hash: [_memo(claim) for claim in found] for text_hash, found in new.found.items()}
+            if new.failure:
+                yield Failed(item, new.failure, memos=memos, spent=new.spent)
+                continue
+            known = {**item.memos["fact"], **memos}
             patches = self._patches(item, [(span, claim) for span in spans for claim in known[span.text_hash]], spans)
-            memos = {span.text_hash: new[span.text_hash] for span in spans if span.text_hash in new}
-            yield Done(item, {"patches": len(patches), "new": len(memos)}, memos=memos, result=patches)
+            output = {"patches": len(patches), "new": len(memos)}
+            yield Done(item, output, memos=memos, result=patches, spent=new.spent)
 
     def _patches(self, item: Item, claims: list[tuple[Span, dict[str, Any]]], spans: list[Span]) -> Patches:
         put = (Patch.Op.PUT_PASSAGES, {"spans": [(span.start, span.end, span.text_hash) for span in spans]})
         return [put, *((Patch.Op.ASSERT_FACT, _assertion(item, span, claim)) for span, claim in claims)]
+
+
+def _memo(claim: Claim) -> dict[str, Any]:
+    """The claim as it is kept; words of its own are rare, so they are left out where there are none."""
+    kept = asdict(claim)
+    if claim.quote is None:
+        del kept["quote"]
+    return kept
 
 
 def _assertion(item: Item, span: Span, claim: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,7 +77,7 @@ def _assertion(item: Item, span: Span, claim: Mapping[str, Any]) -> dict[str, An
         "to": claim["period"]["end"],
         "dated": None if subject is None else document["dated"],
         "polarity": claim["polarity"],
-        "quote": span.text[claim["start"] : claim["end"]],
+        "quote": claim.get("quote", span.text[claim["start"] : claim["end"]]),
         "start": span.start + claim["start"],
         "end": span.start + claim["end"],
     }

@@ -92,6 +92,13 @@ def test_variables_become_typed_values(monkeypatch: pytest.MonkeyPatch) -> None:
         ("SLUICEGATE_WORKER_CONCURRENCY", "-1"),
         ("SLUICEGATE_WEB_PORT", "65536"),
         ("SLUICEGATE_FLOWER_PORT", "http"),
+        ("SLUICEGATE_EXTRACTOR_URL", "localhost:11434/v1"),
+        ("SLUICEGATE_EMBEDDINGS_URL", "https://user:hush-hush@models.example/v1"),
+        ("SLUICEGATE_EXTRACTOR_INPUT_PRICE", "-1"),
+        ("SLUICEGATE_EXTRACTOR_OUTPUT_PRICE", "NaN"),
+        ("SLUICEGATE_EMBEDDINGS_DIM", "0"),
+        ("SLUICEGATE_MODEL_TIMEOUT_S", "0"),
+        ("SLUICEGATE_MODEL_CONCURRENCY", "1000"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_its_variable(
@@ -103,6 +110,27 @@ def test_a_bad_value_is_one_line_that_names_its_variable(
 
     assert line.startswith(f"{variable}: ")
     assert "hush-hush" not in line
+
+
+@pytest.mark.parametrize("port", ["EXTRACTOR", "EMBEDDINGS"])
+def test_a_remote_model_needs_an_address_and_a_name(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+    monkeypatch.setenv(f"SLUICEGATE_{port}", "openai")
+
+    assert [line.split(":")[0] for line in complaints()] == [f"SLUICEGATE_{port}_URL", f"SLUICEGATE_{port}_MODEL"]
+
+
+def test_a_remote_models_key_is_handed_on_and_not_printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("hush-hush\n")
+    monkeypatch.setenv("SLUICEGATE_EXTRACTOR", "openai")
+    monkeypatch.setenv("SLUICEGATE_EXTRACTOR_URL", "http://localhost:11434/v1")
+    monkeypatch.setenv("SLUICEGATE_EXTRACTOR_MODEL", "small")
+    monkeypatch.setenv("SLUICEGATE_EXTRACTOR_KEY_FILE", str(tmp_path / "key"))
+
+    environment = load()
+
+    assert environment.extractor_options["key"].get_secret_value() == "hush-hush"
+    assert "hush-hush" not in f"{environment!r} {environment.extractor_options} {environment.model_dump_json()}"
+    assert environment.embeddings_options == {}
 
 
 @pytest.mark.usefixtures("served")

@@ -4,11 +4,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.adapters import EMBEDDINGS, load
+from ingestion.adapters.embeddings.hashing import Hashing
+from tests.model_server import serving
 
 
 @pytest.fixture(params=sorted(EMBEDDINGS), scope="module")
-def port(request):
-    return load(EMBEDDINGS, request.param)
+def adapter(request):
+    with serving() as server:
+        options = server.options(dim=Hashing.dim) if request.param == "openai" else {}
+        yield request.param, options
+
+
+@pytest.fixture(scope="module")
+def port(adapter):
+    name, options = adapter
+    return load(EMBEDDINGS, name, **options)
 
 
 @given(texts=st.lists(st.text(max_size=60), max_size=6))
@@ -37,8 +47,9 @@ def test_neighbours_of_other_lengths_change_nothing(port):
     assert all(np.array_equal(rows[i], port.embed([text])[0]) for i, text in enumerate(texts[:5]))
 
 
-def test_a_model_is_built_once_per_process(port):
-    assert load(EMBEDDINGS, next(n for n, p in EMBEDDINGS.items() if p.endswith(type(port).__name__))) is port
+def test_a_model_is_built_once_per_process(adapter, port):
+    name, options = adapter
+    assert load(EMBEDDINGS, name, **options) is port
 
 
 def test_like_meets_like():

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from ingestion.adapters import EXTRACTORS, load
 from patches.predicates_seed import SEED
 from tests.extraction.labelled import HELD_OUT, TUNING
+from tests.model_server import serving
 
 TEXTS = [labelled.text for labelled in TUNING + HELD_OUT]
 PREDICATES = {predicate.name: predicate for predicate in SEED}
@@ -27,7 +28,8 @@ PIECES = [
 
 @pytest.fixture(params=sorted(EXTRACTORS), scope="module")
 def port(request):
-    return load(EXTRACTORS, request.param)
+    with serving() as server:
+        yield load(EXTRACTORS, request.param, **(server.options() if request.param == "openai" else {}))
 
 
 @pytest.fixture(scope="module")

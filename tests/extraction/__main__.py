@@ -29,7 +29,7 @@ missed is mostly a name that the small model does not see.
 {table}
 
 Not read at all: claims across sentences ("She became director in 2019"), in other languages than English, and amounts
-but for staff, revenue and budget.
+but for staff, revenue and budget. For those, [use a model of your own](../guide/your-own-model.md).
 """
 
 

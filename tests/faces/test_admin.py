@@ -15,7 +15,7 @@ from django.urls import reverse
 from psycopg.types.range import Range
 
 from handoffs.models import Secret, Source
-from ingestion.models import IngestRun, Memo, Quarantine, RetryRule, StageOutput, Turn
+from ingestion.models import IngestRun, Memo, Quarantine, RetryRule, Spending, StageOutput, Turn
 from ledger import listing
 from ledger.models import Event
 from patches.models import (
@@ -63,6 +63,7 @@ def make_history(source: Source | None = None) -> IngestRun:
     make_run("running", source=source)
     Quarantine.objects.create(run=run, stage="fact", failure="unexpected", traceback="Traceback <most recent>")
     StageOutput.objects.create(run=run, stage="fetch", recipe="reading/1", data={"text": "told & kept"})
+    Spending.objects.create(run=run, stage="fact", recipe="openai-m", input_tokens=100, output_tokens=20, cost=1)
     Turn.objects.get_or_create(source=source)
     Secret.objects.get_or_create(source=source, name="password", sealed="sealed", set_by="somebody")
     Memo.objects.create(stage="embed", recipe="hashing", text_hash=uuid4().hex, vector=[0.0, 1.0])

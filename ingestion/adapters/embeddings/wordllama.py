@@ -37,8 +37,8 @@ class WordLlama:
         return unit
 
     def warm(self) -> None:
-        """Load the model now, so that forked workers share its memory."""
-        _ = self._model
+        """Load the model and run it once, so that forked workers share what it builds."""
+        self.embed(["warm"])
 
     @cached_property
     def _model(self) -> Any:

@@ -68,8 +68,9 @@ class SpacyRules:
         return [_in_order(claims) for claims in found]
 
     def warm(self) -> None:
-        """Load both models now, so that forked workers share their memory."""
-        _ = self._namer, self._parser
+        """Load both models and run them once, so that forked workers share what they build."""
+        text = "The director of the harbour since 2019 is Ann Smith."
+        self.claims([text], self.entities([text]))
 
     @cached_property
     def _namer(self) -> Language:

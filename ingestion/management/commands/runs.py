@@ -1,6 +1,8 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.db.models import Sum
+
 from handoffs.models import Handoff
 from ingestion.explain import explain
 from ingestion.lifecycles import ACTIVE, RUN
@@ -43,8 +45,10 @@ class Command(OperatorCommand):
             return
         for run in found:
             told = whole(run)
-            happened, causes = told.pop("events"), told.pop("why")
+            happened, causes, costs = told.pop("events"), told.pop("why"), told.pop("spent")
             self.facts(told)
+            if costs:
+                self.table(costs)
             self.table(causes)
             self.table(happened)
 
@@ -71,6 +75,14 @@ def line(run: IngestRun) -> dict[str, Any]:
     }
 
 
+def spent(run: IngestRun) -> list[dict[str, Any]]:
+    """What the run cost at each stage that asked a paid model, over all its attempts."""
+    sums = (Sum(name) for name in ("input_tokens", "output_tokens", "cost"))
+    names = ("stage", "recipe", "input_tokens", "output_tokens", "cost")
+    grouped = run.spendings.order_by("stage", "recipe").values_list("stage", "recipe").annotate(*sums)
+    return [dict(zip(names, row, strict=True)) for row in grouped]
+
+
 def whole(run: IngestRun) -> dict[str, Any]:
     events = Event.objects.filter(lifecycle=RUN.name, row_id=run.pk).order_by("pk")
     more = ("failure", "detail", "deliveries", "crashes", "next_attempt_at", "cancel_requested", "content_hash")
@@ -79,6 +91,7 @@ def whole(run: IngestRun) -> dict[str, Any]:
         **line(run),
         **{name: getattr(run, name) for name in (*more, *ids)},
         "stages_done": sorted(run.outputs.values_list("stage", flat=True)),
+        "spent": spent(run),
         "why": [{"cause": cause.name, "says": cause.says} for cause in explain(run.pk)],
         "events": list(events.values("at", "was", "became", "reason", "by")),
     }

@@ -2,18 +2,23 @@ from argparse import ArgumentParser
 from dataclasses import asdict, replace
 from typing import Any
 
+from django.core.management.base import CommandError
+
 from ingestion.asking import narrowed, reflection, search
 from ingestion.faces import show_hits
 from ingestion.management.selecting import sources
 from ledger.commands import SOME_COULD_NOT, Reporting, positive
+from ledger.failures import Failure
 from patches.faces import show_facts
 from patches.moments import Unclear
+
+MODEL_AWAY = 5
 
 
 class Command(Reporting):
     help = (
         "Answer a question from the live passages, with facts about whom it names. "
-        "Exit status: 0 found, 1 nothing found, 2 what was asked for is not there."
+        "Exit status: 0 found, 1 nothing found, 2 what was asked for is not there, 5 the model does not answer."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,7 +44,11 @@ class Command(Reporting):
         if options["source"]:
             of = sources(options["source"], owner.name)
             within = replace(within, sources=list(of.values_list("pk", flat=True)))
-        answer = search(owner, question, within=within, limit=limit)
+        try:
+            answer = search(owner, question, within=within, limit=limit)
+        except Failure as failure:
+            says = f"the model that SLUICEGATE_EMBEDDINGS names does not answer: {failure.reason.label}"
+            raise CommandError(says, returncode=MODEL_AWAY) from failure
         if options["json"]:
             self.object({**asdict(answer), "known_at": within.known_at})
         else:
