@@ -154,7 +154,8 @@ LOGGING = {
     "formatters": {"structured": {"()": "config.logs.formatter", "kind": ENVIRONMENT.log_format}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
     "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level},
-    "loggers": {"httpx": {"level": "WARNING"}},  # it tells of every question that a model is asked
+    # These tell every address that they ask, and some addresses are secrets for as long as they hold.
+    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
 }
 
 # Each line has a measured reason: docs/decisions/0002-postgres-is-the-only-queue.md

@@ -53,6 +53,7 @@ class Reason(models.TextChoices):
     WRONG_DIMENSIONS = "wrong_dimensions", "The model's vectors have another length than the settings say"
     MODEL_REFUSED = "model_refused", "The model refuses to answer for this text"
     VISIT_OVER = "visit_over", "A part is done; the rest goes on with the next visit"
+    UNTRUSTED = "untrusted", "The remote side's certificate does not prove that it is who we asked for"
     BACKLOG = "backlog", "Too many handoffs wait, and nobody takes any"
     DATABASE_BUSY = "database_busy", "The database ended the transaction: deadlock, time-out or restart"
     TIME_LIMIT = "time_limit", "The stage took longer than its time limit"

@@ -12,6 +12,7 @@ CONNECTORS: Mapping[str, str] = {
     "local_files": "ingestion.connectors.local_files.LocalFiles",
     "obsidian": "ingestion.connectors.obsidian.vault.Obsidian",
     "pushed": "ingestion.connectors.pushed.Pushed",
+    "github": "ingestion.connectors.github.GitHub",
 }
 DEFAULT = next(iter(CONNECTORS))
 PUSHED = "pushed"  # has nothing to list: the API hands its items over
@@ -20,6 +21,7 @@ PROFILES: Mapping[str, Profile] = {
     "local_files": Profile(),
     "obsidian": Profile(),
     "pushed": Profile(),
+    "github": Profile(),  # no rate: only sync asks the remote side, and stops when it is told to
 }
 
 

@@ -16,6 +16,7 @@ from ledger.reasons import Reason
 VERSION_CONTROL = frozenset({b".git", b".hg", b".svn", b".bzr", b"CVS", b"_darcs"})
 # Bytes that are no UTF-8, and the percent sign itself, are written %XX: every name has one spelling, and back.
 ESCAPED = re.compile(r"%([0-9A-F]{2})")
+Patterns = list[tuple[bool, re.Pattern[str]]]
 
 
 class LocalFiles:
@@ -31,7 +32,7 @@ class LocalFiles:
         self, root: str, *, include: Sequence[str] = (), exclude: Sequence[str] = (), hidden: bool = False
     ) -> None:
         self.root = os.fsencode(Path(root).expanduser().absolute())
-        self.include, self.exclude = _patterns(include), _patterns(exclude)
+        self.include, self.exclude = patterns(include), patterns(exclude)
         self.hidden = hidden
 
     def check(self) -> str:
@@ -120,11 +121,11 @@ class LocalFiles:
         if entry.name.startswith(b".") and not self.hidden:
             return False
         name = escape(path)
-        if _matches(self.exclude, name):
+        if matches(self.exclude, name):
             return False
         if entry.is_dir(follow_symlinks=False):
             return entry.name not in VERSION_CONTROL
-        return not self.include or _matches(self.include, name)
+        return not self.include or matches(self.include, name)
 
 
 def escape(path: bytes) -> str:
@@ -148,13 +149,14 @@ def _signature(seen: os.stat_result) -> str:
     return f"{seen.st_size}:{seen.st_mtime_ns}:{seen.st_ino}{fresh}"
 
 
-def _patterns(patterns: Sequence[str]) -> list[tuple[bool, re.Pattern[str]]]:
-    return [("/" in pattern, re.compile(translate(pattern))) for pattern in patterns]
+def patterns(wanted: Sequence[str]) -> Patterns:
+    """Read shell patterns: with a slash they are compared with the whole path, else with the name."""
+    return [("/" in pattern, re.compile(translate(pattern))) for pattern in wanted]
 
 
-def _matches(patterns: list[tuple[bool, re.Pattern[str]]], path: str) -> bool:
+def matches(wanted: Patterns, path: str) -> bool:
     name = path.rpartition("/")[2]
-    return any(pattern.match(path if whole else name) for whole, pattern in patterns)
+    return any(pattern.match(path if whole else name) for whole, pattern in wanted)
 
 
 def _unseen(item: Listed | Unlisted) -> list[str]:

@@ -9,6 +9,7 @@ from tests.contracts.worlds.world import World
 WORLDS: Mapping[str, str] = {
     "local_files": "tests.contracts.worlds.local_files.Folder",
     "obsidian": "tests.contracts.worlds.obsidian.Vault",
+    "github": "tests.contracts.worlds.github.Repository",
 }
 
 

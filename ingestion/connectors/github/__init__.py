@@ -1,0 +1,87 @@
+"""github: a repository's files, issues, pull requests and discussions with what was said in them, and its wiki."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from ingestion.connectors.github.api import Api, Credentials
+from ingestion.connectors.github.files import Files, Wanted
+from ingestion.ports import Checkpoint, Content, Cursor, Entry
+from ledger.failures import Gone
+from ledger.reasons import Reason
+
+CONTENTS = ("files", "issues", "pulls", "discussions", "wiki")
+REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+class Part(Protocol):
+    """One kind of content: what is below its prefixes. It has its own share of the cursor."""
+
+    name: str
+    prefixes: tuple[str, ...]
+
+    def check(self) -> str: ...
+    def list(self, cursor: Cursor) -> Iterator[Entry]: ...
+    def expect(self, names: Sequence[str]) -> None: ...
+    def read(self, name: str, *, limit_bytes: int) -> Content: ...
+
+
+class GitHub:
+    """Lists and reads what one repository on GitHub, or on a GitHub Enterprise server, has.
+
+    `contents` names what is wanted: files, issues, pulls, discussions, wiki. `branch` is the default branch where none
+    is given. `include`, `exclude` and `hidden` choose among the files as they do in a folder.
+    """
+
+    kind = "github"
+
+    def __init__(
+        self,
+        repository: str,
+        *,
+        contents: Sequence[str] = ("files", "issues", "pulls"),
+        branch: str = "",
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        hidden: bool = False,
+        url: str = "https://github.com",
+        token: str = "",
+        app_id: str = "",
+        installation_id: str = "",
+        private_key: str = "",
+    ) -> None:
+        if unknown := set(contents) - set(CONTENTS):
+            raise ValueError(f"contents: {', '.join(sorted(unknown))} is none of {', '.join(CONTENTS)}")
+        if not REPOSITORY.fullmatch(repository):
+            raise ValueError("repository: give its owner and its name, such as octocat/hello-world")
+        self.api = Api(repository, url, Credentials(token, app_id, installation_id, private_key))
+        wanted = Wanted(include, exclude, hidden=hidden)
+        self.parts: list[Part] = []
+        if "files" in contents:
+            self.parts.append(Files(self.api, branch, wanted))
+
+    def check(self) -> str:
+        found = self.api.get("").data
+        kind = "private" if found["private"] else "public"
+        as_whom = "with a key" if self.api.keyed else "without a key"
+        return f"{found['full_name']}, {kind}, {as_whom}: {', '.join(part.check() for part in self.parts)}"
+
+    def list(self, cursor: Cursor) -> Iterator[Entry]:
+        reached = dict(cursor)
+        for part in self.parts:
+            for entry in part.list(cursor.get(part.name, {})):
+                if isinstance(entry, Checkpoint):
+                    reached = {**reached, part.name: dict(entry.cursor)}
+                    yield Checkpoint(reached)
+                else:
+                    yield entry
+
+    def expect(self, external_ids: Sequence[str]) -> None:
+        for part in self.parts:
+            part.expect([name for name in external_ids if name.startswith(part.prefixes)])
+
+    def read(self, external_id: str, *, limit_bytes: int) -> Content:
+        for part in self.parts:
+            if external_id.startswith(part.prefixes):
+                return part.read(external_id, limit_bytes=limit_bytes)
+        raise Gone(Reason.VANISHED, "it is of a kind that the source does not ask for any more")
