@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "handoffs",
     "patches",
     "ingestion",
+    "console",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -1,5 +1,5 @@
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 from ingestion.api import api
@@ -9,5 +9,6 @@ admin.site.site_header = admin.site.site_title = "Sluicegate"
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),
+    path("", include("console.urls")),
     path("", RedirectView.as_view(url="/admin/")),
 ]
