@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ingestion.outcomes import Done, Item, Outcome
 from ingestion.stages import StageWork
 from patches.apply import Content
-from patches.evaluation.judge import Judgement
+from patches.evaluation.judging import Judgement
 from patches.models import Patch, Verdict
 
 
@@ -35,8 +35,9 @@ def drafted(item: Item) -> Done:
 
 
 def judged(item: Item) -> Done:
-    assert item.proposal is not None and item.batch_id is not None  # noqa: S101
-    approval = Judgement(item.batch_id, item.proposal.digest, Verdict.Decision.APPROVE, (), {})
+    assert item.examined is not None and item.around is not None and item.batch_id is not None  # noqa: S101
+    digest = item.examined.batch.digest
+    approval = Judgement(item.batch_id, digest, Verdict.Decision.APPROVE, item.around.policy)
     return Done(item, {"decision": "approve", "rejected": []}, result=approval)
 
 

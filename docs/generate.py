@@ -4,9 +4,10 @@ Nothing here needs a server: the code's own tables are read, as they are.
 """
 
 import os
+import re
 import sys
 from argparse import SUPPRESS, Action
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -174,20 +175,35 @@ def connectors() -> str:
 
 
 def gate() -> str:
-    from patches.evaluation.checks import PER_BATCH, PER_PATCH  # noqa: PLC0415
+    from patches.evaluation.checks import CHECKS  # noqa: PLC0415
 
     rows = [
-        (f"`{name}`", rejects, module_line(check.__module__))
-        for rejects, checks in (("the patch", PER_PATCH), ("the batch", PER_BATCH))
-        for name, check in checks.items()
+        (
+            f"`{name}`",
+            f"the {check.scope}",
+            f"{check.then}{', always' if check.firm else ''}",
+            "" if check.scope == "patch" else f"{check.limit:g}",
+            "the store" if check.store else "the document",
+            said(check.measure),
+        )
+        for name, check in CHECKS.items()
     ]
     return page(
         "The gate's checks",
         "`patches/evaluation/checks`",
-        "Every batch is judged by these before it may be applied. A failed check rejects the patches that offend, or "
-        "the whole batch. The verdict keeps each check's value and threshold.",
-        table(("check", "a failure rejects", "what it holds"), rows),
+        "Every batch is judged by these before it may be applied. A check measures a value; one above the limit fails. "
+        "What follows concerns the patches that offend, or the whole batch: `reject`, `review` (a person decides) or "
+        "`note` (it stands in the verdict, and nothing follows). The [policy](../guide/gate.md) of a reflection may "
+        "say another limit and another consequence, but for those that are `always` so.",
+        table(("check", "concerns", "a failure means", "limit", "looks at", "what it holds"), rows),
     )
+
+
+def said(measure: Callable[..., object]) -> str:
+    """What a check holds: the first line of its own docstring if that names it, else of its module's."""
+    own = str(measure.__doc__ or "").strip().splitlines()[:1]
+    named = own and re.match(r"[a-z_]+: ", own[0])
+    return own[0].partition(": ")[2] if named else module_line(measure.__module__)
 
 
 def predicates() -> str:

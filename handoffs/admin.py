@@ -14,8 +14,18 @@ class ReflectionAdmin(Listing[Reflection]):
 
 @admin.register(Source)
 class SourceAdmin(Listing[Source]):
-    editable = ("priority", "weight", "paused")
-    list_display = ("name", linked("reflection"), "kind", "priority", "weight", "paused", "synced_at", "last_error")
+    editable = ("priority", "weight", "trust", "paused")
+    list_display = (
+        "name",
+        linked("reflection"),
+        "kind",
+        "priority",
+        "weight",
+        "trust",
+        "paused",
+        "synced_at",
+        "last_error",
+    )
     list_filter = ("paused", "priority")
     list_select_related = ("reflection",)
     searches = (number("a source's id"), text_prefix("the start of its name", "name"))

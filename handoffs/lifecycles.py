@@ -8,10 +8,11 @@ HANDOFF = Lifecycle(
     "handoff",
     {
         "pending": frozenset({"queued", "held", "superseded", "cancelled"}),
-        "held": frozenset({"pending", "superseded", "cancelled"}),
+        "held": frozenset({"pending", "superseded", "cancelled", "rejected"}),
         # back to pending: the sweep found that no run holds it
         "queued": frozenset({"ingesting", "pending", "failed", "superseded", "cancelled"}),
-        "ingesting": ENDED | {"pending"},
+        # held: the gate asks a person about what it says
+        "ingesting": ENDED | {"pending", "held"},
     }
     # a payload that comes back, or an operator's requeue, opens the same row again
     | {ended: frozenset({"pending"}) for ended in ENDED},

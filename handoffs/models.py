@@ -41,6 +41,14 @@ class Priority(models.IntegerChoices):
     LOW = 2
 
 
+class Trust(models.IntegerChoices):
+    """How much a source's word counts beside another's: the gate lets no lower tier overrule a higher one."""
+
+    LOW = 0
+    NORMAL = 1
+    HIGH = 2
+
+
 class Source(models.Model):
     """A registered origin: which connector, with what options, into which reflection."""
 
@@ -51,6 +59,9 @@ class Source(models.Model):
     priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
     weight = models.PositiveSmallIntegerField(
         default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)], help_text="Its share beside others."
+    )
+    trust = models.PositiveSmallIntegerField(
+        choices=Trust, default=Trust.NORMAL, db_default=Trust.NORMAL, help_text="Whose word stands when two differ."
     )
     paused = models.BooleanField(default=False)
     paused_why = models.CharField(max_length=200, blank=True, db_default="")
@@ -67,6 +78,7 @@ class Source(models.Model):
             UniqueConstraint(fields=["reflection", "name"], name="one_source_of_a_name_per_reflection"),
             CheckConstraint(condition=Q(weight__gte=1), name="source_weight_is_positive"),
             CheckConstraint(condition=Q(priority__in=Priority.values), name="source_priority_is_known"),
+            CheckConstraint(condition=Q(trust__in=Trust.values), name="source_trust_is_known"),
         ]
 
     def __str__(self) -> str:

@@ -112,6 +112,11 @@ CHECKS: Mapping[str, str] = {
         LEFT JOIN ingestion_ingestrun o ON o.id = r.duplicate_of_id
         WHERE r.status = 'duplicate_skipped' AND o.status IS DISTINCT FROM 'completed'
     """,
+    "run_in_review_whose_batch_or_handoff_is_not": """
+        SELECT r.id, b.status AS batch, h.status AS handoff FROM ingestion_ingestrun r
+        JOIN handoffs_handoff h ON h.id = r.handoff_id LEFT JOIN patches_patchbatch b ON b.id = r.batch_id
+        WHERE r.status = 'in_review' AND (b.status IS DISTINCT FROM 'in_review' OR h.status <> 'held')
+    """,
     "run_in_quarantine_without_a_cause": """
         SELECT r.id, r.stage FROM ingestion_ingestrun r WHERE r.status = 'quarantined'
           AND NOT EXISTS (SELECT FROM ingestion_quarantine q WHERE q.run_id = r.id)

@@ -112,7 +112,7 @@ def board(flight_id: int, stage: str, *, worker: str, needs: Sequence[str] = ())
     going = [row for row in aboard if row[0] not in called_off]
     return Boarded(
         Boarding(flight_id, stage, worker, fence, source_id, reflection_id),
-        items=[_item(row[:-3]) for row in going],
+        items=[item_of(row[:-3]) for row in going],
         coming=[handoff_id for _, handoff_id, *_, queued, _ in going if queued],
         called_off=called_off,
         paused=paused,
@@ -142,7 +142,7 @@ def hand_back(boarding: Boarding) -> None:
     statements.run(HAND_BACK, {"flight": boarding.flight_id, "fence": boarding.fence})
 
 
-def _item(row: tuple[Any, ...]) -> Item:
+def item_of(row: tuple[Any, ...]) -> Item:
     *plain, metadata, outputs = row
     found = {"metadata": json.loads(metadata), "outputs": json.loads(outputs or "{}")}  # raw jsonb comes as text
     return Item(*plain, **found)

@@ -17,6 +17,9 @@ from ledger import statements
 from ledger.lifecycle import FromNow, Step
 from ledger.reasons import Reason
 from patches.carriers import Carriage, carry, note_said
+from patches.evaluation.policy import DEFAULT
+from patches.lifecycles import BATCH
+from patches.models import PatchBatch
 
 CLAIM_LOCK = 7_304_513
 
@@ -24,7 +27,7 @@ CLAIM_LOCK = 7_304_513
 # a person took it back. The share lock keeps an applied batch from being retired while this transaction adds a carrier.
 HOLDERS = """
 WITH batches AS MATERIALIZED (
-  SELECT b.content_hash, b.id, b.status FROM patches_patchbatch b
+  SELECT b.content_hash, b.id, b.reflection_id, b.status, b.reason FROM patches_patchbatch b
   WHERE b.source_id = %(source)s AND b.content_hash = ANY(%(hashes)s) AND (
     b.recipe = %(recipe)s OR (b.status = 'reverted' AND NOT EXISTS (
       SELECT FROM patches_patchbatch o
@@ -32,15 +35,18 @@ WITH batches AS MATERIALIZED (
         AND (o.recipe = %(recipe)s OR (o.id > b.id AND o.status IN ('applied', 'superseded', 'reverted'))))))
   ORDER BY b.id FOR SHARE
 )
-SELECT content_hash, NULL, id, status,
-       (SELECT max(r.id) FROM ingestion_ingestrun r WHERE r.batch_id = batches.id AND r.status = 'completed')
+SELECT content_hash, NULL, id, CASE WHEN status = 'rejected' AND (reason = 'review_expired' OR reason = 'gate_rejected'
+    AND (SELECT v.policy_digest FROM patches_verdict v WHERE v.batch_id = batches.id ORDER BY v.id DESC LIMIT 1) <>
+      coalesce((SELECT p.digest FROM patches_gatepolicy p WHERE p.reflection_id = batches.reflection_id
+                ORDER BY p.version DESC LIMIT 1), %(default_policy)s)) THEN 'anew' ELSE status END,
+  (SELECT max(r.id) FROM ingestion_ingestrun r WHERE r.batch_id = batches.id AND r.status = 'completed')
 FROM batches
 UNION ALL
 SELECT content_hash, id, NULL, '', NULL FROM ingestion_ingestrun
 WHERE source_id = %(source)s AND content_hash = ANY(%(hashes)s) AND status = ANY(%(active)s)
 """
-# Where a batch that exists already lets its next run begin.
-RESUME = {"proposed": "eval", "approved": "apply", "superseded": "apply"}
+# Where a batch that exists already lets its next run begin. `anew`: it was rejected, but not for good.
+RESUME = {"proposed": "eval", "in_review": "eval", "anew": "eval", "approved": "apply", "superseded": "apply"}
 
 
 @dataclass
@@ -52,6 +58,7 @@ class Sorted:
     waiting: dict[int, int] = field(default_factory=dict)  # run → the run it waits for
     refused: dict[Reason, list[Item]] = field(default_factory=lambda: defaultdict(list))
     taken_back: list[Carriage] = field(default_factory=list)
+    anew: list[int] = field(default_factory=list)  # batches
 
 
 def settle(boarding: Boarding, done: Sequence[Done]) -> Settled:
@@ -70,7 +77,10 @@ def settle(boarding: Boarding, done: Sequence[Done]) -> Settled:
             for item, content, batch_id, _ in found.duplicates.values()
         ]
     )
-    return Settled(found.onward, _steps(found, by=boarding.worker))
+    anew = PatchBatch.objects.filter(pk__in=found.anew)
+    told: dict[str, Any] = {"to": "proposed", "reason": Reason.JUDGED_ANEW, "by": boarding.worker}
+    again = [BATCH.step(anew, was={"rejected"}, **told)] if found.anew else []
+    return Settled(found.onward, [*again, *_steps(found, by=boarding.worker)])
 
 
 def _sort(boarding: Boarding, done: Sequence[Done]) -> Sorted:
@@ -79,6 +89,7 @@ def _sort(boarding: Boarding, done: Sequence[Done]) -> Sorted:
         "hashes": sorted({one.output["content_hash"] for one in done}),
         "active": sorted(ACTIVE),
         "recipe": stages.pipeline_recipe(),
+        "default_policy": DEFAULT.digest,
     }
     claimed: dict[str, int] = {}
     batches: dict[str, tuple[int, str, int | None]] = {}
@@ -87,7 +98,7 @@ def _sort(boarding: Boarding, done: Sequence[Done]) -> Sorted:
             claimed[content] = run_id
         else:
             batches[content] = (batch_id, status, completed)
-    found = Sorted()
+    found = Sorted(anew=[batch_id for batch_id, status, _ in batches.values() if status == "anew"])
     for one in sorted(done, key=lambda one: one.item.run_id):
         item, content = one.item, one.output["content_hash"]
         known, status, completed = batches.get(content, (None, "", None))

@@ -72,7 +72,7 @@ def call_off(runs: dict[int, int], reason: Reason, handoff_to: str, *, by: str) 
         return
     told: dict[str, Any] = {"reason": reason, "by": by}
     waiting = IngestRun.objects.filter(pk__in=list(runs))
-    ended = RUN.move(waiting, was=DUE, to="cancelled", next_attempt_at=None, **told)
+    ended = RUN.move(waiting, was=DUE | {"in_review"}, to="cancelled", next_attempt_at=None, **told)
     handoffs = Handoff.objects.filter(pk__in=[runs[run] for run in ended])
     HANDOFF.move(handoffs, was={"ingesting", "queued"}, to=handoff_to, **told)
 
@@ -88,7 +88,7 @@ def _retire(absent: Sequence[UUID], *, by: str) -> None:
         drop(absent)
         handoffs = Handoff.objects.filter(reference__in=absent)
         HANDOFF.move(handoffs, was=WAITING, to="cancelled", reason=Reason.VANISHED, by=by)
-        runs = IngestRun.objects.filter(handoff__reference__in=absent, status__in=DUE)
+        runs = IngestRun.objects.filter(handoff__reference__in=absent, status__in=DUE | {"in_review"})
         call_off(dict(runs.values_list("pk", "handoff_id")), Reason.VANISHED, "cancelled", by=by)
         reached("gone.before_commit")
     reached("gone.after_commit")

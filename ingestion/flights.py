@@ -61,7 +61,7 @@ def advance(flight_id: int, stage: str, *, worker: str) -> bool:
     reached(f"{stage}.boarded")
     try:
         with beating(boarding):
-            found = outcomes(work, complete(items, work))
+            found = outcomes(work, complete(items, work, boarding))
         return settle_or_single_out(boarding, work, found)
     except (OperationalError, InterfaceError):
         # the database ended the transaction, a deadlock or a restart: nobody aboard is to blame
@@ -71,15 +71,17 @@ def advance(flight_id: int, stage: str, *, worker: str) -> bool:
 
 
 def settle_or_single_out(boarding: Boarding, work: stages.StageWork, found: Sequence[Outcome]) -> bool:
-    """Settle; if the store refuses what apply writes, settle again so that only the refused one fails."""
+    """Settle; if the store refuses what is written, settle again: of what apply writes only the refused one fails.
+
+    Elsewhere a refusal means that another transaction came in between, which is seen the second time.
+    """
     settlement = SETTLEMENTS.get(boarding.stage, pass_on)
     try:
         return settle(boarding, work, found, settlement)
     except landing.REFUSALS as refusal:
-        if settlement is not landing.settle:
-            raise
         log.warning("the store refused a flight", flight=boarding.flight_id, error=type(refusal).__name__)
-        return settle(boarding, work, found, landing.settle_singly)
+        again = landing.settle_singly if settlement is landing.settle else settlement
+        return settle(boarding, work, found, again)
 
 
 def outcomes(work: stages.StageWork, items: Sequence[Item]) -> list[Outcome]:
@@ -116,7 +118,9 @@ def settle(boarding: Boarding, work: stages.StageWork, found: Sequence[Outcome],
         failed += settled.failed
         move_on(settled.onward, stage=boarding.stage, recipe=work.recipe)
         keep([*(onward.done for onward in settled.onward), *failed], stage=boarding.stage, recipe=work.recipe)
-        goes_on = bool(aboard.others) or any(onward.to != boarding.stage for onward in settled.onward)
+        goes_on = bool(aboard.others) or any(
+            onward.to != boarding.stage and not onward.parked for onward in settled.onward
+        )
         beside = failing.steps_of(failed, boarding)
         if not goes_on:
             here = Flight.objects.filter(pk=boarding.flight_id)

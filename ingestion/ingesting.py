@@ -148,7 +148,7 @@ def look(which: Mapping[str, Any]) -> Standing:
     seen = Standing()
     for status, stage, reason, count in statements.rows(STANDING, dict(which)):
         seen.runs += count
-        ended = status not in ("pending", "running", "retry_wait", "in_review")
+        ended = status not in ("pending", "running", "retry_wait")  # in review: a person ends it
         for name in ORDER if ended else ORDER[: ORDER.index(stage)]:
             seen.passed[name] += count
         if ended:

@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from ingestion import stages
+from ingestion.boarding import Boarding
+from ingestion.judging import gather
 from ingestion.outcomes import Item, Proposal
 from ledger import statements
 from patches.rules import Rule, Vocabulary
@@ -29,10 +31,15 @@ WHERE m.text_hash = ANY(%(hashes)s)
 """
 
 
-def complete(items: Sequence[Item], work: "stages.StageWork") -> list[Item]:
-    """Return the items with the proposals or memos that the stage declares: one statement, whatever their number."""
+def complete(items: Sequence[Item], work: "stages.StageWork", boarding: Boarding) -> list[Item]:
+    """Return the items with the proposals or memos that the stage declares, or all that the gate looks at.
+
+    At most two statements, whatever their number.
+    """
     if not items:
         return []
+    if "judged" in work.needs:
+        return gather(items, source_id=boarding.source_id, reflection_id=boarding.reflection_id)
     if "proposal" in work.needs:
         return _with_proposals(items)
     return _with_memos(items, work) if work.memos else list(items)

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from ingestion.metering import FREE, Usage
 from ledger.failures import Failure
+from patches.evaluation.judging import Examined
+from patches.evaluation.surroundings import Surroundings
 from patches.rules import Vocabulary
 
 
@@ -37,7 +39,8 @@ class Proposal:
 class Item:
     """One run aboard, with what its source says of it (`metadata`) and what the earlier stages left for it.
 
-    `outputs` by stage; `memos` by stage, then text hash, of the passages that have one; `proposal` for eval and apply.
+    `outputs` by stage; `memos` by stage, then text hash, of the passages that have one; `proposal` for apply;
+    `examined` and `around` for eval: the batch before the gate, and what surrounds the whole flight.
     """
 
     run_id: int
@@ -54,6 +57,8 @@ class Item:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     memos: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     proposal: Proposal | None = None
+    examined: Examined | None = None
+    around: Surroundings | None = None
 
 
 @dataclass(frozen=True)

@@ -45,12 +45,16 @@ ON CONFLICT DO NOTHING
 
 @dataclass(frozen=True)
 class Onward:
-    """A run that goes on: to which stage, and what the run's row learns."""
+    """A run that goes on: to which stage, and what the run's row learns.
+
+    One that is `parked` stands before that stage but leaves the flight: its move is among the steps.
+    """
 
     done: Done
     to: str
     content_hash: str | None = None
     batch_id: int | None = None
+    parked: bool = False
 
 
 def move_on(going: Sequence[Onward], *, stage: str, recipe: str) -> None:

@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
-from handoffs.lifecycles import HANDOFF
+from django.db.models import Exists, OuterRef, QuerySet
+
+from handoffs.lifecycles import HANDOFF, WAITING
 from handoffs.models import Handoff
 from ingestion import stages
 from ingestion.boarding import Boarding
 from ingestion.lifecycles import RUN
 from ingestion.models import IngestRun
-from ingestion.outcomes import Done
+from ingestion.outcomes import Done, Item
 from ingestion.progress import Onward, Settled
+from ledger.lifecycle import Step
 from ledger.reasons import Reason
-from patches.evaluation.judge import record
+from patches.evaluation.verdicts import record
 from patches.propose import Draft, propose
 
 
@@ -33,15 +36,39 @@ def settle_draft(boarding: Boarding, done: Sequence[Done]) -> Settled:
 
 
 def settle_judgement(boarding: Boarding, done: Sequence[Done]) -> Settled:
-    """Write the verdicts; what the gate rejects goes no further."""
-    _, rejected = record([one.result for one in done], by=boarding.worker)
-    ended = [one.item for one in done if one.item.batch_id in rejected]
-    told: dict[str, Any] = {"reason": Reason.GATE_REJECTED, "by": boarding.worker}
-    runs = IngestRun.objects.filter(pk__in=[item.run_id for item in ended])
-    handoffs = Handoff.objects.filter(pk__in=[item.handoff_id for item in ended])
-    steps = [
-        RUN.step(runs, was={"running"}, to="eval_rejected", **told),
-        HANDOFF.step(handoffs, was={"ingesting"}, to="rejected", **told),
+    """Write the verdicts. What the gate rejects goes no further; where it asks a person, the run waits before apply."""
+    recorded = record([one.result for one in done], by=boarding.worker)
+    going = [
+        Onward(one, boarding.next, parked=one.item.batch_id in recorded.review)
+        for one in done
+        if one.item.batch_id not in recorded.rejected
     ]
-    going = [Onward(one, boarding.next) for one in done if one.item.batch_id not in rejected]
-    return Settled(going, steps if ended else [])
+    review = [one.item for one in done if one.item.batch_id in recorded.review]
+    rejected = [one.item for one in done if one.item.batch_id in recorded.rejected]
+    told: dict[str, Any] = {"reason": Reason.GATE_REJECTED, "by": boarding.worker}
+    steps = [*recorded.steps, *(_parked(review, by=boarding.worker) if review else ())]
+    if rejected:
+        runs, handoffs = _rows(rejected)
+        steps.append(RUN.step(runs, was={"running"}, to="eval_rejected", **told))
+        steps.append(HANDOFF.step(handoffs, was={"ingesting"}, to="rejected", **told))
+    return Settled(going, steps)
+
+
+def _parked(items: Sequence[Item], *, by: str) -> list[Step]:
+    """Have the runs wait for a person, with their handoffs; but not for what a newer payload has taken over already."""
+    waiting = Handoff.objects.filter(reference=OuterRef("reference"), status__in=WAITING)
+    runs, handoffs = _rows(items)
+    newer = Exists(Handoff.objects.filter(pk=OuterRef("handoff")).filter(Exists(waiting)))
+    told: dict[str, Any] = {"reason": Reason.NEEDS_REVIEW, "by": by}
+    over: dict[str, Any] = {"reason": Reason.NEWER_PAYLOAD, "by": by}
+    return [
+        RUN.step(runs.filter(~newer), was={"running"}, to="in_review", flight=None, **told),
+        HANDOFF.step(handoffs.filter(~Exists(waiting)), was={"ingesting"}, to="held", **told),
+        RUN.step(runs.filter(newer), was={"running"}, to="cancelled", flight=None, **over),
+        HANDOFF.step(handoffs.filter(Exists(waiting)), was={"ingesting"}, to="superseded", **over),
+    ]
+
+
+def _rows(items: Sequence[Item]) -> tuple[QuerySet[IngestRun], QuerySet[Handoff]]:
+    runs = IngestRun.objects.filter(pk__in=[item.run_id for item in items])
+    return runs, Handoff.objects.filter(pk__in=[item.handoff_id for item in items])

@@ -11,7 +11,7 @@ import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
 from ingestion import indexing
-from ingestion.repairs import crashes, probes, strays, unapplied, uncarried, unheard
+from ingestion.repairs import crashes, probes, reviews, strays, unapplied, uncarried, unheard
 from ledger import statements
 from ledger.crashpoints import reached
 
@@ -28,6 +28,7 @@ REPAIRS: Mapping[str, Callable[[str], int]] = {
     "batches_unapplied": unapplied.repair,
     "batches_uncarried": uncarried.repair,
     "probes_ended": probes.repair,
+    "reviews_over": reviews.repair,
 }
 
 

@@ -283,10 +283,14 @@ def _take(source: Source, arrivals: list[Arrival], report: SyncReport) -> None:
 
 
 def _stop_stale(source: Source) -> None:
-    """A run that waits for its next attempt is not worth one once a newer payload of its reference waits."""
+    """A run that waits for its next attempt is not worth one once a newer payload of its reference waits.
+
+    Nor is one that waits for a person: its handoff was superseded when the newer payload came in.
+    """
     newer = Handoff.objects.filter(reference=OuterRef("handoff__reference"), status="pending").exclude(
         pk=OuterRef("handoff")
     )
     waiting = IngestRun.objects.filter(Exists(newer), source=source, status__in=DUE)
-    stale = dict(waiting.values_list("pk", "handoff_id"))
+    reviewed = IngestRun.objects.filter(source=source, status="in_review", handoff__status="superseded")
+    stale = dict([*waiting.values_list("pk", "handoff_id"), *reviewed.values_list("pk", "handoff_id")])
     call_off(stale, Reason.NEWER_PAYLOAD, "superseded", by=f"sync:{source.pk}")

@@ -26,6 +26,11 @@ class Reason(models.TextChoices):
     # what a batch went through
     PROPOSED = "proposed", "All its patches are written and its digest is fixed"
     CHECKS_PASSED = "checks_passed", "Every check of the gate passed"
+    NEEDS_REVIEW = "needs_review", "The gate asks a person to decide"
+    PERSON_APPROVED = "person_approved", "A person looked at it and approved it"
+    PERSON_REJECTED = "person_rejected", "A person looked at it and rejected it"
+    REVIEW_EXPIRED = "review_expired", "Nobody decided while its review lasted"
+    JUDGED_ANEW = "judged_anew", "Rejected before, by another policy or for want of a reviewer; judged once more"
     NO_CARRIER = "no_carrier", "No live reference carries its content any more"
     REVERTED = "reverted", "A person took its content back; it stays out until a person restores it"
     REINSTATED = "reinstated", "A person restored it after it had been reverted"

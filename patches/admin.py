@@ -11,6 +11,8 @@ from django.utils.text import Truncator
 from ledger import rendering
 from ledger.listing import Listing, hash_prefix, linked, number, span, text_prefix, uuid
 from patches import turning
+from patches.evaluation.policies import publish
+from patches.evaluation.policy import BadPolicy, read
 from patches.models import (
     Alias,
     ApplyTransaction,
@@ -19,6 +21,7 @@ from patches.models import (
     Carrier,
     Entity,
     Fact,
+    GatePolicy,
     Identity,
     Passage,
     Patch,
@@ -65,11 +68,12 @@ class PatchBatchAdmin(Listing[PatchBatch]):
     def verdicts(self, batch: PatchBatch) -> SafeString:
         """The latest verdicts, each with its checks."""
         return rendering.table(
-            ["at", "decision", "policy", "checks", "patches rejected"],
+            ["at", "decision", "by", "policy", "checks", "patches rejected"],
             [
                 (
                     rendering.moment(verdict.at),
                     rendering.link(verdict),
+                    f"{verdict.by}: {verdict.why}" if verdict.why else verdict.by,
                     verdict.policy,
                     _checks(verdict),
                     ", ".join(map(str, verdict.rejected)) or "-",
@@ -98,18 +102,26 @@ class PatchBatchAdmin(Listing[PatchBatch]):
 def _checks(verdict: Verdict) -> SafeString:
     checks: Mapping[str, Mapping[str, Any]] = verdict.checks
     return rendering.table(
-        ["check", "passed", "value", "threshold", "offending patches"],
+        ["check", "passed", "value", "limit", "if not", "patches that offend, and what else it found"],
         [
             (
                 name.replace("_", " "),
                 rendering.state("yes" if check["passed"] else "no"),
-                check["value"],
-                check["threshold"],
-                ", ".join(map(str, check["offenders"])) or "-",
+                f"{check['value']:g}",
+                f"{check['threshold']:g}",
+                check.get("then", "reject"),
+                _findings(check),
             )
             for name, check in sorted(checks.items())
         ],
     )
+
+
+def _findings(check: Mapping[str, Any]) -> str:
+    """The patches that offend, by number, each with what is wrong; verdicts of old have the numbers alone."""
+    offenders = check["offenders"]
+    told = [f"{n}: {why}" for n, why in offenders.items()] if isinstance(offenders, dict) else map(str, offenders)
+    return "; ".join([*told, *filter(None, [check.get("note")])]) or "-"
 
 
 def _said(patch: Patch) -> SafeString:
@@ -139,7 +151,8 @@ class PatchAdmin(Listing[Patch]):
 
 @admin.register(Verdict)
 class VerdictAdmin(Listing[Verdict]):
-    list_display = ("id", "decision", linked("batch"), "policy", "at")
+    list_display = ("id", "decision", linked("batch"), "by", "policy", "at")
+    list_filter = ("decision",)
     list_select_related = ("batch",)
     shows = ("table_of_checks",)
     searches = (number("a verdict's id"), hash_prefix("the start of a batch's content hash", "batch__content_hash"))
@@ -258,6 +271,40 @@ class PredicateAdmin(Listing[Predicate]):
             seqs = recount(obj.name, obj.cardinality, by=f"admin:{request.user.get_username()}"[:80])
             self.message_user(request, f"Brought in line in {len(seqs)} reflections")
         obj.save(update_fields=changed - {"cardinality"})
+
+
+class PolicyForm(forms.ModelForm[GatePolicy]):
+    def clean_body(self) -> Any:
+        try:
+            read(self.cleaned_data["body"])
+        except BadPolicy as problem:
+            raise forms.ValidationError(str(problem)) from problem
+        return self.cleaned_data["body"]
+
+
+@admin.register(GatePolicy)
+class GatePolicyAdmin(admin.ModelAdmin[GatePolicy]):
+    """The operators' own table: a change is a new version, and none is ever changed or removed."""
+
+    form = PolicyForm
+    fields = ("reflection", "name", "body", "why")
+    list_display = ("__str__", "reflection", "by", "why", "created_at")
+    list_filter = ("reflection",)
+    ordering = ("-pk",)
+
+    def get_fields(self, request: HttpRequest, obj: GatePolicy | None = None) -> Any:  # noqa: ARG002
+        return [*self.fields, "version", "digest", "by", "created_at"] if obj else self.fields
+
+    def has_change_permission(self, request: HttpRequest, obj: GatePolicy | None = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: GatePolicy | None = None) -> bool:  # noqa: ARG002
+        return False
+
+    def save_model(self, request: HttpRequest, obj: GatePolicy, form: Any, change: bool) -> None:  # noqa: ARG002
+        by = request.user.get_username()
+        made = publish(obj.reflection, obj.name, obj.body, by=by, why=obj.why)
+        obj.pk, obj.version = made.pk, made.version
 
 
 class StatementListing(Listing[Any]):

@@ -11,13 +11,17 @@ from uuid import UUID
 
 from django.db import transaction
 
+from handoffs.models import Trust
 from ledger import statements
 from ledger.crashpoints import reached
 from ledger.lifecycle import take
 from patches.apply import Applied, Content, apply, lock
 from patches.changes import FactChange, named
-from patches.evaluation.checks import Judged
-from patches.evaluation.judge import judge, record
+from patches.evaluation.context import Context, Judged
+from patches.evaluation.judging import Judgement, examine, judge
+from patches.evaluation.policies import current
+from patches.evaluation.shadow import Shadow
+from patches.evaluation.verdicts import record
 from patches.models import Alias, Entity, Patch, PatchBatch
 from patches.moments import Unclear
 from patches.predicates import vocabulary
@@ -124,17 +128,18 @@ def _carry_out(reflection_id: int, order: Callable[[], Order], *, by: str, reaso
         lock(reflection_id)
         said = order()
         batch = _propose(reflection_id, said)
-        judged = Judged(batch.digest, "", [(said.op.value, said.payload)], vocabulary())
-        judgement = judge(batch.pk, judged)
-        approved, _ = record([judgement], by=by)
+        judgement = _judge(batch, said)
+        recorded = record([judgement], by=by)
+        take(*recorded.steps)
+        approved = batch.pk in recorded.approved
         applied = _apply(batch, said, by=by, reason=reason) if approved else Applied()
         closed, opened = named(applied.revision)
         reached("entities.before_commit")
         if dry_run:
             transaction.set_rollback(True)
     reached("entities.after_commit")
-    offending = [name for name, check in judgement.checks.items() if not check["passed"]]
-    return Ordered(batch.pk, said.says, bool(approved), offending, closed, opened)
+    offending = [name for name, check in judgement.checks.items() if not check.passed]
+    return Ordered(batch.pk, said.says, approved, offending, closed, opened)
 
 
 def _propose(reflection_id: int, said: Order) -> PatchBatch:
@@ -149,6 +154,13 @@ def _propose(reflection_id: int, said: Order) -> PatchBatch:
     )
     Patch.objects.create(batch=batch, n=0, op=said.op, payload=said.payload)
     return batch
+
+
+def _judge(batch: PatchBatch, said: Order) -> Judgement:
+    context = Context(vocabulary())
+    judged = Judged(batch.pk, batch.digest, "", [(said.op.value, said.payload)], trust=Trust.HIGH)
+    shadow = Shadow(batch.reflection_id)
+    return judge(examine(judged, context), context, current(batch.reflection_id), shadow)
 
 
 def _apply(batch: PatchBatch, said: Order, *, by: str, reason: str) -> Applied:

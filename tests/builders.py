@@ -11,7 +11,7 @@ from handoffs import payloads
 from handoffs.models import Handoff, Payload, Reference, Reflection, Source, reference_id
 from ingestion.lifecycles import DUE
 from ingestion.models import Flight, IngestRun
-from patches.models import PatchBatch
+from patches.models import PatchBatch, Verdict
 
 serial = count(1)
 
@@ -59,7 +59,16 @@ def make_flight(source: Source | None = None, stage: str = "fetch", status: str 
     return Flight.objects.create(source=source or make_source(), **given | fields)
 
 
+WAYS = {
+    "approved": ["approved"],
+    "applied": ["approved", "applied"],
+    "superseded": ["approved", "applied", "superseded"],
+    "reverted": ["approved", "applied", "reverted"],
+}
+
+
 def make_batch(source: Source | None = None, status: str = "proposed", **fields: Any) -> PatchBatch:
+    """A batch in the status, with the verdict that it needs to be there."""
     source = source or make_source()
     given: dict[str, Any] = {
         "reflection": source.reflection,
@@ -67,11 +76,21 @@ def make_batch(source: Source | None = None, status: str = "proposed", **fields:
         "content_hash": hashlib.sha256(str(next(serial)).encode()).hexdigest(),
         "recipe": "r",
         "digest": "d",
-        "status": status,
+        "status": "proposed" if status in WAYS else status,
     }
-    if status in ("approved", "applied"):
-        given["approved_digest"] = "d"
-    return PatchBatch.objects.create(**given | fields)
+    approved = fields.pop("approved_digest", "d")
+    batch = PatchBatch.objects.create(**given | fields)
+    if status in WAYS:
+        make_verdict(batch)
+    for step in WAYS.get(status, []):
+        PatchBatch.objects.filter(pk=batch.pk).update(status=step, approved_digest=approved)
+    batch.refresh_from_db()
+    return batch
+
+
+def make_verdict(batch: PatchBatch, decision: str = "approve", **fields: Any) -> Verdict:
+    given: dict[str, Any] = {"digest": batch.digest, "decision": decision, "policy": "p", "checks": {}}
+    return Verdict.objects.create(batch=batch, **given | fields)
 
 
 def make_run(status: str = "pending", **fields: Any) -> IngestRun:

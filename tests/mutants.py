@@ -82,6 +82,8 @@ LIFECYCLES_DIE, FLIGHTS_DIE = "ledger/test_lifecycle.py", "ingestion/test_flight
 CLAIMS_DIE, SYNC_DIE = "ingestion/test_claims.py", "ingestion/test_sync.py"
 GATE_DIES, KNOWLEDGE_DIES = "patches/test_gate.py", "patches/test_knowledge.py"
 REVERT_DIES, ENTITIES_DIE = "patches/test_revert.py", "patches/test_entities.py"
+CHECKS_DIE, POLICY_DIES, SHADOW_DIES = "patches/test_checks.py", "patches/test_policy.py", "patches/test_shadow.py"
+REVIEW_DIES = "ingestion/test_reviewing.py"
 CONSTRAINTS_DIE, DISPATCH_DIES = "ingestion/test_constraints.py", "ingestion/test_dispatch.py"
 FILES_DIE, TIMELINE_DIES = "ingestion/connectors/test_local_files.py", "patches/test_timeline.py"
 DELETIONS = "ingestion/deletions.py"
@@ -172,13 +174,29 @@ GUARDS = [
     code("below what cannot be listed", f"{FILES_DIE} nothing_below", FILES, 'unseen.append(escape(folder) + "/")', "pass"),
     code("names round-trip", FILES_DIE, FILES, 'path.replace(b"%", b"%25")', "path"),
     # the gate and the facts
-    code("offenders are taken out", GATE_DIES, "patches/evaluation/judge.py", "        sorted(rejected),", "        [],"),
-    code("digest is compared", GATE_DIES, "patches/evaluation/checks/digest.py", "same = digest_of(batch.patches) == batch.digest", "same = True"),
-    code("quote is verbatim", GATE_DIES, "patches/evaluation/checks/quotes.py", 'batch.text[claim["start"] : claim["end"]] != claim["quote"]', "False"),
-    code("only what is asserted becomes a fact", GATE_DIES, "patches/evaluation/checks/polarity.py", 'claim.get("polarity", ASSERTED) != ASSERTED', "False"),
-    code("rumours are no misreading", f"{GATE_DIES} rumours", "patches/evaluation/checks/most_stand.py", 'if claim.get("polarity", ASSERTED) == ASSERTED', ""),
-    code("most claims stand", GATE_DIES, "patches/evaluation/checks/most_stand.py", "or value <= LARGEST_SHARE", "or True"),
-    code("verdict is bound to its digest", f"{GATE_DIES} another_digest", "patches/evaluation/judge.py", "digest__in=[judgement.digest for judgement in passed]", ""),
+    code("offenders are taken out", GATE_DIES, "patches/evaluation/judging.py", "seq, sorted(rejected), sorted(held)", "seq, [], sorted(held)"),
+    code("digest is compared", GATE_DIES, "patches/evaluation/checks/digest.py", "float(digest_of(batch.patches) != batch.digest)", "0.0"),
+    code("quote is verbatim", CHECKS_DIE, "patches/evaluation/checks/quotes.py", 'batch.text[claim["start"] : claim["end"]] != claim["quote"]', "False"),
+    code("most claims stand", GATE_DIES, "patches/evaluation/checks/most_stand.py", "return refused / asserted if", "return 0.0 if"),
+    code("rumours are no misreading", f"{CHECKS_DIE} mostly_denies", "patches/evaluation/checks/most_stand.py", "return bool(payload.get(\"polarity\", ASSERTED) == ASSERTED)", "return True"),
+    code("only what is asserted", CHECKS_DIE, "patches/evaluation/checks/polarity.py", "if polarity != ASSERTED", "if False"),
+    code("names stand in the words", CHECKS_DIE, "patches/evaluation/checks/words.py", "Measured.count({n: why for n, claim in batch.claims if (why := _unnamed(claim, text))})", "Measured(0.0)"),
+    code("dates stand in the words", CHECKS_DIE, "patches/evaluation/checks/words.py", "Measured.count({n: why for n, claim in batch.claims if (why := _undated(claim, batch.text))})", "Measured(0.0)"),
+    code("denials are heard", CHECKS_DIE, "patches/evaluation/checks/denial.py", "return found[0] if found else", "return"),
+    code("one value at a time", CHECKS_DIE, "patches/evaluation/checks/contradictions.py", "if not all(", "if False and not all("),
+    code("no secrets", CHECKS_DIE, "patches/evaluation/checks/secrets.py", "found = list(_found(batch.text))", "found = []"),
+    code("no instructions", CHECKS_DIE, "patches/evaluation/checks/instructions.py", "found = list(_found(batch.text))", "found = []"),
+    code("a sound policy", POLICY_DIES, "patches/evaluation/policy.py", "if given and check.firm:", "if False:"),
+    code("what is lost counts", SHADOW_DIES, "patches/evaluation/checks/radius.py", "return Measured(len(context.change.lost))", "return Measured(0.0)"),
+    code("the trusted are not overruled", SHADOW_DIES, "patches/evaluation/shadow.py", "if one.trust < rank:", "if False:"),
+    code("the flight's own batches are seen", SHADOW_DIES, "patches/evaluation/judging.py", "shadow.accept(batch.batch_id, change, batch.references)", "pass"),
+    Guard("approved only with a verdict", f"{REVIEW_DIES} verdict", "DROP TRIGGER pgtrigger_only_with_a_verdict_cade2 ON patches_patchbatch"),
+    code("a person says why", f"{REVIEW_DIES} words", "ingestion/reviewing.py", "if not why.strip():", "if False:"),
+    code("approving judges again", f"{REVIEW_DIES} moved", "ingestion/reviewing.py", "fails = [one for one in judged.values() if one.decision == Verdict.Decision.REJECT]", "fails: list[Judgement] = []"),
+    code("a review ends", f"{REVIEW_DIES} expires", "ingestion/repairs/reviews.py", "len(expire(expired, by=by) if expired else ())", "0"),
+    check("a_person_says_why", "patches_verdict", f"{REVIEW_DIES} raw"),
+    triggers("patches_gatepolicy", POLICY_DIES),
+    code("verdict is bound to its digest", f"{GATE_DIES} another_digest", "patches/evaluation/verdicts.py", "AND open.digest = given.digest", ""),
     code("only what is approved is applied", f"{GATE_DIES} withdrawn", "ingestion/landing.py", "must_move=3 * len(done)", "must_move=0"),
     code("only the batches' own moves count", f"{GATE_DIES} withdrawn", "ingestion/progress.py", "moved[: len(steps)]", "moved"),
     code("a reverted version gives way", f"{REVERT_DIES} falls_back", "patches/sql/carry.sql", "AND b.status IN ('applied', 'superseded')", "AND b.status = 'applied'"),

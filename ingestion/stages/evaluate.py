@@ -3,26 +3,24 @@
 from collections.abc import Iterator, Sequence
 
 from ingestion.outcomes import Done, Item, Outcome
-from patches.evaluation.checks import Judged
-from patches.evaluation.judge import POLICY, judge
+from patches.evaluation.judging import RECIPE
 
 
 class Evaluate:
-    """Runs every check on every batch; what it finds becomes a verdict."""
+    """Runs every check on every batch, in the order of the items; what it finds becomes a verdict.
+
+    Each batch is judged as if those approved before it in the same flight were applied already.
+    """
 
     name = "eval"
-    recipe = POLICY
-    needs: tuple[str, ...] = ("fetch", "proposal")
+    recipe = RECIPE
+    needs: tuple[str, ...] = ("fetch", "judged")
     memos: tuple[str, ...] = ()
 
     def process(self, items: Sequence[Item]) -> Iterator[Outcome]:
-        for item in items:
-            assert item.proposal is not None and item.batch_id is not None  # noqa: S101
-            text, proposal = item.outputs["fetch"]["text"], item.proposal
-            judged = Judged(proposal.digest, text, proposal.patches, proposal.vocabulary)
-            judgement = judge(item.batch_id, judged)
-            yield Done(
-                item,
-                {"decision": judgement.decision, "rejected": list(judgement.rejected)},
-                result=judgement,
-            )
+        surroundings = next((item.around for item in items if item.around), None)
+        batches = [(item, item.examined) for item in items if item.examined]
+        assert surroundings is not None and len(batches) == len(items)  # noqa: S101
+        for (item, _), judgement in zip(batches, surroundings.judge(one for _, one in batches), strict=True):
+            told = {"decision": judgement.decision, "rejected": list(judgement.rejected)}
+            yield Done(item, told, result=judgement)

@@ -11,6 +11,7 @@ from patches.models.batches import (
     UncarriedBatch,
     Verdict,
 )
+from patches.models.gate import GatePolicy
 from patches.models.identity import Alias, Identity
 from patches.models.knowledge import Assertion, Entity, Fact, Passage, Predicate
 
@@ -23,6 +24,7 @@ __all__ = [
     "Carrier",
     "Entity",
     "Fact",
+    "GatePolicy",
     "Identity",
     "Passage",
     "Patch",

@@ -10,6 +10,8 @@ from handoffs.models import Payload, Reference, Reflection, Source
 from ledger.reasons import Reason, reasons
 from patches.lifecycles import BATCH
 
+GATE = "gate"  # who signs a verdict that no person gave
+
 
 class BatchStatus(models.TextChoices):
     DRAFT = "draft"
@@ -20,6 +22,16 @@ class BatchStatus(models.TextChoices):
     SUPERSEDED = "superseded"
     REVERTED = "reverted"
     REJECTED = "rejected"
+
+
+# The latest verdict on exactly this digest has to approve, whoever writes the status.
+AS_JUDGED = """
+IF (SELECT v.decision FROM patches_verdict v WHERE v.batch_id = NEW.id AND v.digest = NEW.digest
+    ORDER BY v.id DESC LIMIT 1) IS DISTINCT FROM 'approve' THEN
+  RAISE EXCEPTION 'batch % has no approving verdict on its digest', NEW.id USING ERRCODE = 'check_violation';
+END IF;
+RETURN NEW;
+"""
 
 
 class PatchBatch(models.Model):
@@ -50,6 +62,13 @@ class PatchBatch(models.Model):
         verbose_name_plural = "patch batches"
         triggers = [
             BATCH.guard(),
+            pgtrigger.Trigger(
+                name="only_with_a_verdict",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                condition=pgtrigger.Q(new__status__in=["approved", "applied"]),
+                func=AS_JUDGED,
+            ),
             pgtrigger.Protect(
                 name="digest_is_fixed",
                 operation=pgtrigger.Update,
@@ -70,6 +89,7 @@ class PatchBatch(models.Model):
         indexes = [
             Index(fields=["source", "content_hash"], name="batch_of_content"),
             Index(fields=["id"], condition=Q(status="approved"), name="batch_to_be_applied"),
+            Index(fields=["since"], condition=Q(status="in_review"), name="batch_in_review"),
         ]
 
     def __str__(self) -> str:
@@ -100,7 +120,10 @@ class Patch(models.Model):
 
 
 class Verdict(models.Model):
-    """The gate's decision on a batch, bound to the batch's digest. Append only: a new judgement is a new row."""
+    """A decision on a batch, bound to the batch's digest: the gate's, or a person's after it.
+
+    Append only: a new judgement is a new row, and the latest one counts.
+    """
 
     class Decision(models.TextChoices):
         APPROVE = "approve"
@@ -111,12 +134,24 @@ class Verdict(models.Model):
     digest = models.CharField(max_length=64)
     decision = models.CharField(max_length=10, choices=Decision)
     policy = models.CharField(max_length=40, help_text="Name and version of the policy that judged.")
-    checks = models.JSONField(help_text="Per check: value, threshold, passed, offending patches.")
+    policy_digest = models.CharField(max_length=64, blank=True, db_default="", help_text="What was in that policy.")
+    recipe = models.CharField(max_length=40, blank=True, db_default="", help_text="The version of the checks.")
+    seq = models.BigIntegerField(db_default=0, help_text="The apply number up to which the store was looked at.")
+    checks = models.JSONField(help_text="Per check: value, threshold, passed, what follows, offending patches and why.")
     rejected = ArrayField(models.PositiveIntegerField(), default=list, help_text="Patches that may not be applied.")
+    held = ArrayField(
+        models.PositiveIntegerField(), default=list, db_default=[], help_text="Patches that a person is asked about."
+    )
+    by = models.CharField(max_length=80, db_default=GATE, help_text="The gate, or the person who decided.")
+    why = models.TextField(blank=True, db_default="", help_text="A person's words.")
     at = models.DateTimeField(db_default=Now())
 
     class Meta:
         triggers = [pgtrigger.Protect(name="verdict_never_changes", operation=pgtrigger.Update | pgtrigger.Delete)]
+        constraints = [
+            CheckConstraint(condition=Q(by=GATE) ^ ~Q(why=""), name="a_person_says_why"),
+            CheckConstraint(condition=Q(decision__in=["approve", "review", "reject"]), name="verdict_is_known"),
+        ]
         indexes = [Index(fields=["batch", "-id"], name="latest_verdict")]
 
     def __str__(self) -> str:

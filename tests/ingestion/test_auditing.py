@@ -101,6 +101,7 @@ DAMAGE: Mapping[str, Callable[[], object]] = {
     "batch_whose_open_lives_are_not_its_status": lambda: sql("DELETE FROM patches_batchlife"),
     "batch_left_as_a_draft": fresh_draft,
     "duplicate_of_a_run_not_completed": applied("status = 'failed'", "status = 'completed'", "ingestion_ingestrun"),
+    "run_in_review_whose_batch_or_handoff_is_not": lambda: make_run("in_review", batch=make_batch()),
     "run_in_quarantine_without_a_cause": lambda: make_run("quarantined"),
     "handoff_whose_last_event_is_not_its_status": applied("status = 'failed'", table="handoffs_handoff"),
     "run_whose_last_event_is_not_its_status": applied(

@@ -1,27 +1,82 @@
-"""The gate's checks. A new one is a module here and a line in this table.
+"""The gate's checks, in the order in which they are made. A new one is a function in a module here and a line below.
 
-A check looks at one batch and its surroundings and answers with a CheckResult: a value, the threshold it was held to,
-whether that was met, and the patches that offend. A failed check of `PATCH` scope rejects its offenders; one of `BATCH`
-scope rejects the batch.
+A check measures a batch: the smaller its value, the better. The policy says which value is too large (`limit`) and what
+follows (`then`). A check of `patch` scope strikes out or holds back single patches, one of `batch` scope the whole.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-from patches.evaluation.checks import digest, identities, most_stand, polarity, quotes, times, vocabulary
-from patches.evaluation.result import CheckResult, Judged
+from patches.evaluation.checks import (
+    completeness,
+    contradictions,
+    denial,
+    digest,
+    drift,
+    identities,
+    instructions,
+    most_stand,
+    polarity,
+    quotes,
+    radius,
+    secrets,
+    times,
+    trust,
+    vocabulary,
+    words,
+)
+from patches.evaluation.context import Context, Judged, Measured
 
-Check = Callable[[Judged], CheckResult]
+Then = Literal["reject", "review", "note"]
+Measure = Callable[[Judged, Context], Measured]
 
-PER_PATCH: Mapping[str, Check] = {
-    "quote_is_verbatim": quotes.verbatim,
-    "predicate_is_known": vocabulary.known,
-    "claim_is_asserted": polarity.asserted,
-    "time_makes_sense": times.sane,
+
+@dataclass(frozen=True)
+class Check:
+    """`firm`: no policy may loosen it, as what it refuses cannot be applied. `store`: it asks what the store holds."""
+
+    measure: Measure
+    scope: Literal["patch", "batch"]
+    then: Then = "reject"
+    limit: float = 0.0
+    firm: bool = False
+    store: bool = False
+
+
+def of_patches(measure: Measure, then: Then = "reject", *, firm: bool = False, store: bool = False) -> Check:
+    return Check(measure, "patch", then, 0.0, firm, store)
+
+
+def of_batch(
+    measure: Measure, then: Then = "reject", limit: float = 0.0, *, firm: bool = False, store: bool = False
+) -> Check:
+    return Check(measure, "batch", then, limit, firm, store)
+
+
+CHECKS: Mapping[str, Check] = {
+    "digest_matches": of_batch(digest.matches, firm=True),
+    "identity_makes_sense": of_batch(identities.sensible, firm=True),
+    "claim_is_complete": of_patches(completeness.complete, firm=True),
+    "claim_is_asserted": of_patches(polarity.asserted, firm=True),
+    "quote_is_verbatim": of_patches(quotes.verbatim, firm=True),
+    "predicate_is_known": of_patches(vocabulary.known, firm=True),
+    "time_makes_sense": of_patches(times.sane, firm=True),
+    "names_stand_in_the_words": of_patches(words.names),
+    "dates_stand_in_the_words": of_patches(words.dates),
+    "words_do_not_deny": of_patches(denial.undenied),
+    "one_value_at_a_time": of_patches(contradictions.single),
+    "most_claims_stand": of_batch(most_stand.share, limit=0.5),
+    "no_secrets": of_batch(secrets.absent),
+    "no_instructions": of_batch(instructions.absent),
+    "vectors_are_whole": of_batch(drift.vectors, limit=0.01),
+    "source_is_trusted": of_batch(trust.distance, "review", 2),
+    "no_better_source_is_overruled": of_patches(trust.outranked, "review", store=True),
+    "few_facts_close": of_batch(radius.closed, "review", 20, store=True),
+    "few_of_all_facts_close": of_batch(radius.share, "review", 0.05, store=True),
+    "size_is_usual": of_batch(drift.passages, "review", 20, store=True),
+    "claims_are_usual": of_batch(drift.predicates, "note", 0.3, store=True),
+    "subject_is_usual": of_batch(drift.meaning, "note", 0.8, store=True),
 }
-PER_BATCH: Mapping[str, Check] = {
-    "digest_matches": digest.matches,
-    "identity_makes_sense": identities.sensible,
-    "most_claims_stand": most_stand.share,
-}
 
-__all__ = ["PER_BATCH", "PER_PATCH", "CheckResult", "Judged"]
+__all__ = ["CHECKS", "Check", "Then"]

@@ -1,15 +1,25 @@
-"""most_claims_stand: a batch most of whose asserted claims were rejected was misread, and teaches nothing."""
+"""most_claims_stand: a document most of whose claims were refused was misread, and teaches nothing."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from patches.evaluation.checks.polarity import ASSERTED
-from patches.evaluation.result import CheckResult, Judged
+from patches.evaluation.context import Context, Judged, Measured
 
-LARGEST_SHARE = 0.5
+NO_CLAIMS = frozenset({"put_passages", "merge_entity", "split_entity"})
 FEWEST = 4  # below this a share says little
 
 
-def share(batch: Judged) -> CheckResult:
-    claims = [n for n, claim in batch.claims() if claim.get("polarity", ASSERTED) == ASSERTED]
-    rejected = [n for n in claims if n in batch.rejected]
-    value = len(rejected) / len(claims) if claims else 0.0
-    passed = len(rejected) < FEWEST or value <= LARGEST_SHARE
-    return CheckResult(value=value, threshold=LARGEST_SHARE, passed=passed, offenders=rejected)
+def share(batch: Judged, _: Context) -> Measured:
+    """The share of claims refused, without those that the text itself does not assert."""
+    asserted = [n for n, (op, payload) in enumerate(batch.patches) if op not in NO_CLAIMS and _meant(payload)]
+    refused = sum(n in batch.struck for n in asserted)
+    return Measured(share_of(refused, len(asserted)), of=len(asserted))
+
+
+def share_of(refused: int, asserted: int) -> float:
+    return refused / asserted if refused >= FEWEST else 0.0
+
+
+def _meant(payload: Mapping[str, Any]) -> bool:
+    return bool(payload.get("polarity", ASSERTED) == ASSERTED)

@@ -1,10 +1,10 @@
-"""claim_is_asserted: the text says it as a fact; what it denies, supposes or only reports does not become one."""
+"""claim_is_asserted: what a text denies, doubts or only reports is kept out of the facts."""
 
-from patches.evaluation.result import CheckResult, Judged
+from patches.evaluation.context import Context, Judged, Measured
 
 ASSERTED = "asserted"
 
 
-def asserted(batch: Judged) -> CheckResult:
-    bad = [n for n, claim in batch.claims() if claim.get("polarity", ASSERTED) != ASSERTED]
-    return CheckResult(value=len(bad), threshold=0, passed=not bad, offenders=bad)
+def asserted(batch: Judged, _: Context) -> Measured:
+    found = {n: claim.get("polarity", ASSERTED) for n, claim in batch.claims}
+    return Measured.count({n: str(polarity) for n, polarity in found.items() if polarity != ASSERTED})

@@ -1,21 +1,17 @@
-"""time_makes_sense: the dates of a claim and of its document exist, and it does not end before it starts."""
+"""time_makes_sense: a claim's dates exist, in order, and the date of its document is the document's."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from patches.evaluation.result import CheckResult, Judged
+from patches.evaluation.context import Claim, Context, Judged, Measured
 from patches.timeline import instants
 
 
-def sane(batch: Judged) -> CheckResult:
-    bad = [n for n, claim in batch.claims() if not _possible(claim)]
-    return CheckResult(value=len(bad), threshold=0, passed=not bad, offenders=bad)
+def sane(batch: Judged, _: Context) -> Measured:
+    return Measured.count({n: why for n, claim in batch.claims if (why := _wrong(batch, claim))})
 
 
-def _possible(claim: Mapping[str, Any]) -> bool:
+def _wrong(batch: Judged, claim: Claim) -> str:
     try:
         instants(claim["from"], claim["to"])
         instants(claim["dated"], None)
-    except ValueError:
-        return False
-    return True
+    except ValueError as problem:
+        return str(problem)
+    return "" if claim["dated"] in (None, batch.dated) else "not the date of the document"

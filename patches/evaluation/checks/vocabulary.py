@@ -1,22 +1,19 @@
-"""predicate_is_known: the predicate is registered, and subject and object are of its types."""
+"""predicate_is_known: the predicate is registered, subject and object are of its types, and both have a name."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from patches.evaluation.result import CheckResult, Judged
+from patches.evaluation.context import Claim, Context, Judged, Measured
+from patches.rules import Vocabulary
 
 
-def known(batch: Judged) -> CheckResult:
-    bad = [n for n, claim in batch.claims() if not _fits(batch, claim)]
-    return CheckResult(value=len(bad), threshold=0, passed=not bad, offenders=bad)
+def known(batch: Judged, context: Context) -> Measured:
+    return Measured.count({n: why for n, claim in batch.claims if (why := _wrong(context.predicates, claim))})
 
 
-def _fits(batch: Judged, claim: Mapping[str, Any]) -> bool:
-    predicate = batch.predicates.get(claim["predicate"])
-    return (
-        predicate is not None
-        and claim["subject_type"] in predicate.subject_types
-        and claim["object_type"] in predicate.object_types
-        and bool(claim["subject_key"])
-        and bool(claim["object_key"])
-    )
+def _wrong(predicates: Vocabulary, claim: Claim) -> str:
+    predicate = predicates.get(claim["predicate"])
+    if predicate is None:
+        return f"no such predicate: {claim['predicate']}"
+    if claim["subject_type"] not in predicate.subject_types:
+        return f"{claim['predicate']} is not said of a {claim['subject_type']}"
+    if claim["object_type"] not in predicate.object_types:
+        return f"{claim['predicate']} has no {claim['object_type']} as its value"
+    return "" if claim["subject_key"] and claim["object_key"] else "without a name"
