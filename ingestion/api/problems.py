@@ -10,6 +10,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 from pydantic import BaseModel
 
+from ledger.failures import Failure
 from patches.moments import Unclear
 
 MEDIA_TYPE = "application/problem+json"
@@ -33,7 +34,7 @@ class ProblemDetails(BaseModel):
 
 
 PROBLEMS = {400: ProblemDetails, 401: ProblemDetails, 403: ProblemDetails, 404: ProblemDetails, 413: ProblemDetails}
-PROBLEMS |= {422: ProblemDetails, 429: ProblemDetails}
+PROBLEMS |= {422: ProblemDetails, 429: ProblemDetails, 503: ProblemDetails}
 
 
 def answer(problem: Problem, errors: Sequence[Any] = ()) -> HttpResponse:
@@ -61,6 +62,7 @@ def explain_problems(api: NinjaAPI) -> None:
     on(Throttled, lambda exc: Problem(429, "too_many", "too many requests", retry_after_s=int(exc.wait or 1) + 1))
     on(Http404, lambda _: Problem(404, "not_found", "there is no such thing in this reflection"))
     on(Unclear, lambda exc: Problem(422, "unclear", str(exc)))
+    on(Failure, lambda exc: Problem(503, "model_away", f"the model does not answer: {exc.reason.label}"))
     on(RequestDataTooBig, lambda _: Problem(413, "too_large", "the request is larger than the server takes"))
     on(HttpError, lambda exc: Problem(exc.status_code, "bad_request", str(exc)))
 

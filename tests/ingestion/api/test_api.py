@@ -21,6 +21,7 @@ from ingestion.api import access
 from ingestion.models import IngestRun
 from tests.builders import make_reflection, make_source
 from tests.flying import work_off
+from tests.model_server import Reply, serving
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("models")]
 
@@ -260,3 +261,14 @@ def test_every_answer_is_as_described(caller):
             )
 
         holds()
+
+
+def test_a_question_that_the_model_cannot_turn_into_a_vector_is_a_problem_of_ours(caller, settings):
+    settings.EMBEDDINGS = "openai"
+    with serving() as server:
+        settings.EMBEDDINGS_OPTIONS = server.options(dim=64)
+        server.reply = lambda _: Reply({}, 503)
+
+        status, problem = caller.ask("GET", "/api/v1/search?q=who")
+
+    assert (status, problem["code"]) == (503, "model_away")
