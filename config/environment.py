@@ -189,6 +189,10 @@ class Environment(BaseSettings):
         default=None,
         description="Send cookies over HTTPS alone. Unset: yes, unless every allowed host is a loopback name.",
     )
+    trust_proxy: bool = Field(
+        default=False,
+        description="Believe X-Forwarded-Proto: only behind a proxy that ends TLS and always sets that header.",
+    )
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = Field(
         default="INFO", description="The least level that is logged."
     )

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.contrib import admin
 
-from handoffs.models import Handoff, Payload, Reference, Reflection, Secret, Source
+from handoffs.models import ApiToken, Handoff, Payload, Reference, Reflection, Secret, Source, Submission
 from ledger.listing import Listing, ReasonFilter, hash_prefix, linked, number, text_prefix, uuid
 
 
@@ -84,3 +84,21 @@ class HandoffAdmin(Listing[Handoff]):
         hash_prefix("the start of a payload's hash", "payload__payload_hash"),
         text_prefix("the start of an item's name", "reference__external_id"),
     )
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(Listing[ApiToken]):
+    """Who may use the API, and how. Made and ended by `manage.py tokens`: a secret is shown once, and not here."""
+
+    list_display = ("name", linked("reflection"), "scopes", "made_by", "created_at", "expires_at", "revoked_at")
+    list_select_related = ("reflection",)
+    hidden = ("digest",)
+    deferred = ("digest",)
+    searches = (text_prefix("the start of a name", "name"),)
+
+
+@admin.register(Submission)
+class SubmissionAdmin(Listing[Submission]):
+    list_display = ("key", linked("token"), "created_at")
+    list_select_related = ("token__reflection",)
+    searches = (text_prefix("the start of an idempotency key", "key"),)

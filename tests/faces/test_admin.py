@@ -14,7 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from psycopg.types.range import Range
 
-from handoffs.models import Secret, Source
+from handoffs import tokens
+from handoffs.models import Secret, Source, Submission
 from ingestion.models import IngestRun, Memo, Quarantine, RetryRule, Spending, StageOutput, Turn
 from ledger import listing
 from ledger.models import Event
@@ -72,6 +73,8 @@ def make_history(source: Source | None = None) -> IngestRun:
         lifecycle="run", row_id=run.pk, was="running", became="quarantined", reason="unexpected", by="somebody"
     )
     make_knowledge(batch)
+    token, _ = tokens.make(source.reflection, f"caller-{run.pk}", ["read"], by="somebody")
+    Submission.objects.create(token=token, key="monday", body_hash="h")
     Carrier.objects.create(reference=reference, batch=batch)
     ReferenceVersion.objects.create(reference=reference, batch=batch, payload=payload)
     return run

@@ -21,6 +21,7 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
 import pytest
 from django.contrib.auth import authenticate, get_user_model
 from django.core.management import CommandError
+from django.test import RequestFactory
 
 from ingestion.management.commands.up import first_admin
 from tests.config.servers import at_work
@@ -175,7 +176,7 @@ def see_an_ingest(up: Up, password: str, folder: Path) -> None:
 def test_the_first_administrator_is_made_once_with_a_password_of_its_own() -> None:
     password = first_admin()
 
-    assert password and authenticate(username="admin", password=password)
+    assert password and authenticate(RequestFactory().post("/"), username="admin", password=password)
     assert first_admin() is None
     assert get_user_model()._default_manager.count() == 1
 
