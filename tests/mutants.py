@@ -77,6 +77,7 @@ LIFECYCLE, INTAKE, BOARDING, SYNC = (
     "ingestion/boarding.py",
     "ingestion/sync.py",
 )
+GITHUB, GITHUB_DIES = "ingestion/connectors/github", "ingestion/connectors/github"
 FILES, CLAIMS, DISPATCH = "ingestion/connectors/local_files.py", "ingestion/claims.py", "ingestion/dispatch.py"
 LIFECYCLES_DIE, FLIGHTS_DIE = "ledger/test_lifecycle.py", "ingestion/test_flights.py"
 CLAIMS_DIE, SYNC_DIE = "ingestion/test_claims.py", "ingestion/test_sync.py"
@@ -166,6 +167,14 @@ GUARDS = [
     code("a dispatched run keeps its handoff", f"{SYNC_DIE} keeps_its_handoff", DELETIONS, "runs[run] for run in ended]", "runs[run] for run in runs]"),
     code("what is gone is said again", f"{SYNC_DIE} said_to_be_gone", SYNC, "if not self.tombstones and not self.scopes:", "if True:"),
     code("a broken listing stands to its checkpoint", f"{SYNC_DIE} breaks_off_stands", SYNC, "yield page[:covered]", "pass"),
+    code("a blob is what it is named for", f"{GITHUB_DIES}/test_files.py other_bytes", f"{GITHUB}/blobs.py", "if not is_blob(data, blob.sha):", "if False:"),
+    code("a query's text is the blob", f"{GITHUB_DIES}/test_files.py no_query_can_carry", f"{GITHUB}/blobs.py", "if is_blob(data, wanted[n]):", "if True:"),
+    code("a tree that is cut short is walked", f"{GITHUB_DIES}/test_files.py tree_that_is_cut", f"{GITHUB}/files.py", 'if not answer["truncated"]:', "if True:"),
+    code("a secondary limit is no refusal", f"{GITHUB_DIES}/test_files.py rate_limit", f"{GITHUB}/api.py", "status == FORBIDDEN and _limits(answer)", "False"),
+    code("the next page is at the same host", f"{GITHUB_DIES}/test_files.py another_host", f"{GITHUB}/api.py", "if following and ", "if False and "),
+    code("a full page has no tag", f"{GITHUB_DIES}/test_threads.py one_moment", f"{GITHUB}/threads.py", "if not url and len(answer.data) < PAGE else", "if not url else"),
+    code("pages begin where the last one ended", f"{GITHUB_DIES}/test_threads.py shifts", f"{GITHUB}/threads.py", "(later, \"\") if later > since else (since, answer.next)", "(since, answer.next) if answer.next else (later, \"\")"),
+    code("a tag is for its token", f"{GITHUB_DIES}/test_threads.py another_token", f"{GITHUB}/threads.py", 'if cursor.get("key") == self.api.fingerprint() else', "if True else"),
     code("one sync per source", f"{SYNC_DIE} one_process", SYNC, "SELECT pg_try_advisory_lock(%s, %s)", "SELECT true, %s, %s"),
     code("many deletions wait", f"{SYNC_DIE} fifth", DELETIONS, "or (absent > few and", "or (False and"),
     code("an empty listing waits", f"{SYNC_DIE} emptied", DELETIONS, "return absent == live or", "return"),

@@ -124,6 +124,39 @@ class Repository:
             self.comments[self.serial] = said | {"issue_url": f"{REST}/issues/{number}"}
         return self.serial
 
+    def discuss(self, title: str, body: str) -> int:
+        self.serial += 1
+        at = self.tick()
+        self.discussions[self.serial] = {
+            "number": self.serial,
+            "title": title,
+            "body": body,
+            "url": f"https://github.com/{self.name}/discussions/{self.serial}",
+            "createdAt": at,
+            "updatedAt": at,
+            "closed": False,
+            "closedAt": None,
+            "author": {"login": "ann"},
+            "category": {"name": "Ideas"},
+            "labels": {"nodes": [{"name": "help"}]},
+            "comments": [],
+        }
+        return self.serial
+
+    def reply(self, number: int, body: str, to: int = 0) -> int:
+        """Say something in a discussion, or in answer `to` what was said there."""
+        self.serial += 1
+        at = self.tick()
+        discussion = self.discussions[number]
+        discussion["updatedAt"] = at
+        url = f"{discussion['url']}#discussioncomment-{self.serial}"
+        said = {"databaseId": self.serial, "body": body, "url": url, "createdAt": at, "author": None}
+        if to:
+            next(each for each in discussion["comments"] if each["databaseId"] == to)["replies"].append(said)
+        else:
+            discussion["comments"].append(said | {"id": f"DC_{number}_{self.serial}", "replies": []})
+        return self.serial
+
 
 class GitHub:
     """The server. `token` is what it accepts; `page_most` cuts pages, `tree_most` trees short."""
@@ -167,6 +200,12 @@ class GitHub:
     def secondary(self, _: Request) -> Answer:
         page = f"{DOCS}/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits"
         return told(403, message="You have exceeded a secondary rate limit.", documentation_url=page)
+
+    def told_off(self, _: Request) -> Answer:
+        return told(410, message="Issues are disabled for this repo", documentation_url=DOCS)
+
+    def told(self, data: Any) -> Answer:
+        return told(data=data)
 
     def busy(self, _: Request) -> Answer:
         return told(429, {"Retry-After": "600"}, message="Too many requests", documentation_url=DOCS)
@@ -282,6 +321,8 @@ class GitHub:
     def graphql(self, asked: dict[str, Any]) -> Answer:
         if self.graphql_is_shut:
             return told(403, message="Resource not accessible by personal access token")
+        if found := discussed(asked, self.repository.discussions, self.page_most):
+            return told(data={"data": found})
         found = {}
         for alias, sha in ASKED_BLOB.findall(asked["query"]):
             _, data = self.repository.objects.get(sha, ("", b"\0"))
@@ -306,6 +347,42 @@ class GitHub:
     def away(self) -> Iterator[None]:
         with self.peer.away():
             yield
+
+
+def discussed(asked: dict[str, Any], all_: Mapping[int, dict[str, Any]], most: int) -> dict[str, Any] | None:
+    """Answer a query for discussions, for one of them, or for the replies to a comment; None for another query."""
+    query, given = asked["query"], asked["variables"]
+    if "discussions(" in query:
+        assert "UPDATED_AT, direction: DESC" in query
+        rows = sorted(all_.values(), key=lambda row: (row["updatedAt"], row["number"]), reverse=True)
+        keys = [f"{row['updatedAt']}|{row['number']:09}" for row in rows]
+        left = [row for row, key in zip(rows, keys, strict=True) if not given["after"] or key < given["after"]]
+        last = left[:most][-1] if left else None
+        info = {"hasNextPage": len(left) > most, "endCursor": last and f"{last['updatedAt']}|{last['number']:09}"}
+        nodes = [whole(row, given.get("comments"), most) for row in left[:most]]
+        return {"repository": {"discussions": {"nodes": nodes, "pageInfo": info}}}
+    if "discussion(" in query:
+        row = all_.get(given["number"])
+        return {"repository": {"discussion": row and whole(row, given.get("comments"), most)}}
+    if "node(" in query:
+        _, number, comment = given["id"].split("_")
+        said = next(each for each in all_[int(number)]["comments"] if each["databaseId"] == int(comment))
+        return {"node": {"replies": slice_of(said["replies"], given["after"], most)}}
+    return None
+
+
+def whole(row: dict[str, Any], after: str | None, most: int) -> dict[str, Any]:
+    comments = slice_of(row["comments"], after, most)
+    comments["nodes"] = [each | {"replies": slice_of(each["replies"], None, most)} for each in comments["nodes"]]
+    return row | {"comments": comments}
+
+
+def slice_of(rows: list[dict[str, Any]], after: str | None, most: int) -> dict[str, Any]:
+    begin = int(after or 0)
+    return {
+        "nodes": rows[begin : begin + most],
+        "pageInfo": {"hasNextPage": len(rows) > begin + most, "endCursor": str(min(begin + most, len(rows)))},
+    }
 
 
 def told(status: int = 200, headers: dict[str, str] | None = None, data: Any = None, **fields: Any) -> Answer:

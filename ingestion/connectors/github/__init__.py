@@ -2,15 +2,25 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from ingestion.connectors.github.api import Api, Credentials
+from ingestion.connectors.github.discussions import Discussions
 from ingestion.connectors.github.files import Files, Wanted
+from ingestion.connectors.github.threads import COMMENTS, ISSUES, REVIEWS, Threads
 from ingestion.ports import Checkpoint, Content, Cursor, Entry
 from ledger.failures import Gone
 from ledger.reasons import Reason
 
 CONTENTS = ("files", "issues", "pulls", "discussions", "wiki")
+OF = {  # which of the contents an item belongs to, by its prefix
+    "issues/": "issues",
+    "issue-comments/": "issues",
+    "pulls/": "pulls",
+    "pull-comments/": "pulls",
+    "review-comments/": "pulls",
+}
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -30,7 +40,8 @@ class GitHub:
     """Lists and reads what one repository on GitHub, or on a GitHub Enterprise server, has.
 
     `contents` names what is wanted: files, issues, pulls, discussions, wiki. `branch` is the default branch where none
-    is given. `include`, `exclude` and `hidden` choose among the files as they do in a folder.
+    is given. `include`, `exclude` and `hidden` choose among the files as they do in a folder. Every `reconcile_days`
+    the threads are listed whole, as nothing else tells what was deleted of them.
     """
 
     kind = "github"
@@ -49,6 +60,7 @@ class GitHub:
         app_id: str = "",
         installation_id: str = "",
         private_key: str = "",
+        reconcile_days: float = 7,
     ) -> None:
         if unknown := set(contents) - set(CONTENTS):
             raise ValueError(f"contents: {', '.join(sorted(unknown))} is none of {', '.join(CONTENTS)}")
@@ -57,6 +69,13 @@ class GitHub:
         self.api = Api(repository, url, Credentials(token, app_id, installation_id, private_key))
         wanted = Wanted(include, exclude, hidden=hidden)
         self.parts: list[Part] = []
+        every = timedelta(days=reconcile_days)
+        for kind in (ISSUES, COMMENTS, REVIEWS):
+            asked = [prefix for prefix in kind.prefixes if OF[prefix] in contents]
+            if asked:
+                self.parts.append(Threads(self.api, kind, asked, every))
+        if "discussions" in contents:
+            self.parts.append(Discussions(self.api, every))
         if "files" in contents:
             self.parts.append(Files(self.api, branch, wanted))
 

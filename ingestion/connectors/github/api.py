@@ -111,7 +111,7 @@ class Api:
             yield answer.iter_bytes()
 
     def graphql(self, query: str, **variables: Any) -> Mapping[str, Any]:
-        """Return the `repository` of the answer; what it has none of is None in it."""
+        """Return the `repository`, or the `node`, of the answer; what it has none of is None in it."""
         owner, _, name = self.repository.partition("/")
         asked = json.dumps({"query": query, "variables": {"owner": owner, "name": name, **variables}})
         headers = {"Accept": JSON, "Content-Type": "application/json"}
@@ -120,8 +120,9 @@ class Api:
             kinds = {error.get("type", "") for error in found.get("errors", ())}
             if "RATE_LIMITED" in kinds:
                 raise _limited(answer)
-        if isinstance(repository := (found.get("data") or {}).get("repository"), dict):
-            return repository
+        data = found.get("data") or {}
+        if isinstance(inner := data.get("repository") or data.get("node"), dict):
+            return inner
         if kinds & {"FORBIDDEN", "INSUFFICIENT_SCOPES"}:
             raise Auth(Reason.KEY_REFUSED, "the key may not read this of the repository")
         if "NOT_FOUND" in kinds:
