@@ -20,7 +20,7 @@ DEMO := env -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u REDIS_URL_FILE 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
-demo: run-packages ## ingest the example corpus, ask it three questions
+demo: run-packages ## ingest the example corpus and tell its story
 	@$(DEMO) $(PY) -c 'from config.settings import ENVIRONMENT; from config.embedded import discard; discard(ENVIRONMENT.state_dir)'
 	@rm -rf var/demo
 	@$(DEMO) $(PY) manage.py demo

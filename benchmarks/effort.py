@@ -45,6 +45,11 @@ def waited_ms(processes: Iterable[int]) -> float:
     return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) for pid in processes) / 1e6
 
 
+def ran_ms(processes: Iterable[int]) -> float:
+    """How long the processes have run, to the nanosecond (the same)."""
+    return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in processes) / 1e6
+
+
 def _postmaster() -> int:
     [(backend,)] = statements.rows("SELECT pg_backend_pid()")
     return int(_stat(backend)[1])

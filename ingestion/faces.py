@@ -79,7 +79,7 @@ def show_hits(console: Console, hits: Sequence[Hit]) -> None:
     """Print the passages, the words of the question in bold, each with the items that have it."""
     for n, hit in enumerate(hits, 1):
         console.print(f"[bold]{n}. {escape(hit.title)}[/bold]  [dim]{escape(', '.join(hit.documents))}[/dim]")
-        console.print(Padding(excerpt(hit), (0, 0, 1, 3)))
+        console.print(Padding(excerpt(hit), (0, 0, 1, 3), expand=False))
 
 
 def excerpt(hit: Hit) -> Text:

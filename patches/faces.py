@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from rich.console import Console
 from rich.markup import escape
 
+from ledger.commands import spoken
 from patches.changes import FactChange
 from patches.facts import Known
 
@@ -31,7 +32,7 @@ def show_changes(console: Console, closed: Sequence[FactChange], opened: Sequenc
     """Print a line for each fact that ends and that begins, the first of a long list."""
     for sign, changes in (("-", closed), ("+", opened)):
         for change in changes[:CHANGES_SHOWN]:
-            words = f"{sign} {period(change)}  {change.subject} {change.predicate} {change.object}"
+            words = f"{sign} {period(change)}  {change.subject} {spoken(change.predicate)} {change.object}"
             console.print(escape(words), highlight=False)
         if len(changes) > CHANGES_SHOWN:
             console.print(f"{sign} and {len(changes) - CHANGES_SHOWN:,} more", highlight=False)
