@@ -5,10 +5,11 @@ import signal
 import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 RESULTS = Path(__file__).resolve().parent / "results"
-MEASUREMENTS = ("orchestration", "statements", "pipeline", "claims", "fairness", "asof", "recall")
+MEASUREMENTS = ("orchestration", "statements", "pipeline", "claims", "fairness", "asof", "recall", "changes")
 
 
 def parsed() -> Namespace:
@@ -51,28 +52,40 @@ def main() -> None:
 
 
 def measure(options: Namespace) -> None:
-    from benchmarks import asof, claims, counting, fairness, orchestration, pipeline, recall  # noqa: PLC0415  set up by now
+    # once Django is set up
+    from benchmarks import (  # noqa: PLC0415
+        asof,
+        changes,
+        claims,
+        counting,
+        fairness,
+        orchestration,
+        pipeline,
+        recall,
+    )
     from benchmarks.report import Report  # noqa: PLC0415
 
-    wanted = options.only or MEASUREMENTS
-    report = Report(vars(options))
-    if "orchestration" in wanted:
-        orchestration.compare(
-            report, handoffs=options.handoffs, concurrency=options.concurrency, repetitions=options.repetitions
-        )
-    if "statements" in wanted:
-        counting.count(report)
-    if "pipeline" in wanted:
-        folder = options.folder or (pipeline.CORPUS if options.short else pipeline.texts(options.files))
-        pipeline.compare(report, folder.resolve(), repetitions=options.repetitions)
-    if "claims" in wanted:
-        claims.measure(report, waiting=20_000 if options.short else 1_000_000, ticks=50 if options.short else 500)
-    if "fairness" in wanted:
-        fairness.measure(report, noise=5_000 if options.short else 100_000, concurrency=options.concurrency)
-    if "asof" in wanted:
-        asof.measure(report, versions=20_000 if options.short else 1_000_000, questions=200 if options.short else 2_000)
-    if "recall" in wanted:
-        recall.measure(report, passages=5_000 if options.short else 100_000, questions=50 if options.short else 300)
+    report, short = Report(vars(options)), options.short
+    folder = options.folder or (pipeline.CORPUS if short else pipeline.texts(options.files))
+    repeated = {"repetitions": options.repetitions}
+    measurements: Mapping[str, Callable[[], None]] = {
+        "orchestration": lambda: orchestration.compare(
+            report, handoffs=options.handoffs, concurrency=options.concurrency, **repeated
+        ),
+        "statements": lambda: counting.count(report),
+        "pipeline": lambda: pipeline.compare(report, folder.resolve(), **repeated),
+        "claims": lambda: claims.measure(report, waiting=20_000 if short else 1_000_000, ticks=50 if short else 500),
+        "fairness": lambda: fairness.measure(
+            report, noise=5_000 if short else 100_000, concurrency=options.concurrency
+        ),
+        "asof": lambda: asof.measure(
+            report, versions=20_000 if short else 1_000_000, questions=200 if short else 2_000
+        ),
+        "recall": lambda: recall.measure(report, passages=5_000 if short else 100_000, questions=50 if short else 300),
+        "changes": lambda: changes.measure(report, rounds=2 if short else 10),
+    }
+    for name in options.only or MEASUREMENTS:
+        measurements[name]()
     print(f"kept in {report.save(options.results)}")
 
 

@@ -87,6 +87,7 @@ class Report:
     comparisons: list[Compared] = field(default_factory=list)
     statements: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     claims: dict[str, Any] = field(default_factory=dict)
+    changes: dict[str, Any] = field(default_factory=dict)
     as_of: dict[str, Any] = field(default_factory=dict)
     fairness: dict[str, Any] = field(default_factory=dict)
     recall: dict[str, Any] = field(default_factory=dict)

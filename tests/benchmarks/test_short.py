@@ -46,8 +46,11 @@ def test_a_flight_of_eight_times_the_runs_asks_no_more_statements_of_any_stage(t
     assert "constant: yes" in said
 
 
-@pytest.mark.parametrize(("only", "key", "part"), [("asof", "as_of", "answered"), ("recall", "recall", "recall")])
-def test_a_measurement_of_asking_prints_and_keeps_its_figures(tmp_path: Path, only: str, key: str, part: str) -> None:
+@pytest.mark.parametrize(
+    ("only", "key", "part"),
+    [("asof", "as_of", "answered"), ("recall", "recall", "recall"), ("changes", "changes", "revert")],
+)
+def test_a_measurement_prints_and_keeps_its_figures(tmp_path: Path, only: str, key: str, part: str) -> None:
     said, kept = bench(tmp_path / "results", "--only", only)
 
     assert "budget" in said
