@@ -34,6 +34,7 @@ class Passage(models.Model):
         triggers = [
             pgtrigger.Protect(
                 name="passage_never_changes",
+                when=pgtrigger.After,  # one before would have every word of the text counted again for `words`
                 operation=pgtrigger.Update,
                 condition=pgtrigger.AnyChange("batch", "n", "start", "end", "text", "text_hash"),
             )
