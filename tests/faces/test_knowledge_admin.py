@@ -127,7 +127,7 @@ def test_a_flight_that_read_the_vocabulary_before_it_changed_tells_into_the_righ
     fly(flight, until="apply")
     stage = stages.table()["apply"]
     hold = board(flight.pk, "apply", worker="w", needs=stage.needs)
-    found = flights.outcomes(stage, complete(hold.items, stage))
+    found = flights.outcomes(stage, complete(hold.items, stage, hold.hold))
 
     admin_client.post("/admin/patches/predicate/led_by/change/", FIELDS | {"cardinality": "many"})
 

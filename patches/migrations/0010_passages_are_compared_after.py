@@ -8,7 +8,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('patches', '0008_identities'),
+        ('patches', '0009_gate'),
     ]
 
     operations = [
