@@ -286,3 +286,19 @@ def test_time_is_the_databases():
     """A due time of this clock's future is not due, whatever a worker's clock says."""
     make_run("retry_wait", next_attempt_at=timezone.now() + timedelta(hours=1))
     assert dispatch.tick() == 0
+
+
+def test_statistics_of_an_idle_ledger_lead_to_no_plan_that_reads_all_that_waits():
+    source = make_source()
+    for _ in range(50):
+        make_run("completed", handoff=make_handoff("ingested", source=source))
+    statements.run("ANALYZE handoffs_handoff, ingestion_ingestrun")  # knows of none that waits, of none under way
+    for _ in range(50):
+        make_handoff(source=source)
+    statements.run("SET LOCAL enable_seqscan = off")  # the tables are small
+    asked = {"source": source.pk, "most": 50, "worst": 2, "aging": 600, "first": "fetch"}
+
+    plan = " ".join(row for (row,) in statements.rows("EXPLAIN " + dispatch.NEXT, asked))
+
+    assert "Anti Join" not in plan  # one that compares each that waits with each that is under way
+    assert plan.count("handoff_ready") == 1  # to find what is next; never to look its rows up again
