@@ -82,7 +82,7 @@ def load(folder: Path) -> int:
     """Run the loop over the folder into empty tables; return how many files it was given."""
     statements.run(TABLES)
     loop, given = Loop(), 0
-    port = connect(DEFAULT, {"root": str(folder)})
+    port = connect(DEFAULT, {"root": str(folder)}, {})
     items = (entry for entry in port.list({}) if isinstance(entry, Listed))
     while page := list(islice(items, settings.FLIGHT_RUNS)):
         given += len(page)

@@ -38,11 +38,11 @@ FILL = (
        SELECT row_number() OVER (ORDER BY v, n) AS id, v, item.id AS reference, source, priority, due, since,
               encode(sha256(v::text::bytea), 'hex') AS payload
        FROM item CROSS JOIN generate_series(1, %(through)s + 1) v""",
-    """INSERT INTO handoffs_payload (payload_hash, size_bytes) 
+    """INSERT INTO handoffs_payload (payload_hash, size_bytes)
        SELECT DISTINCT payload, 1000 FROM made""",
     """INSERT INTO handoffs_reference (id, source_id, external_id, media_type, seen_signature, applied_content_hash,
-                                       reason)
-       SELECT id, source, 'item-' || n || '.txt', '', '1', '', '' FROM item""",
+                                       reason, metadata)
+       SELECT id, source, 'item-' || n || '.txt', '', '1', '', '', '{}' FROM item""",
     """INSERT INTO handoffs_handoff (id, reference_id, payload_id, source_id, size_bytes, priority, status, reason,
                                      opened, since)
        SELECT id, reference, payload, source, 1000, priority,

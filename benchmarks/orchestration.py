@@ -61,7 +61,7 @@ def flights(runs: int, *, flight_runs: int, concurrency: int) -> Effort:
         with measured(process) as effort:
             while not _standing()[1]:
                 dispatch.tick()
-                time.sleep(POLL_S)
+                dispatch.wait(POLL_S)
     [(completed,)] = statements.rows(COMPLETED)
     if completed != runs:
         raise SystemExit(f"{completed} of {runs} runs completed: the measurement is void")

@@ -10,6 +10,7 @@ from handoffs.models import Reflection, Source
 from ingestion.duty import Rounds
 from ingestion.stages import ORDER
 from ingestion.sync import SyncReport, sync
+from ingestion.waking import wait
 from ledger import statements
 
 POLL_S, POLL_MOST_S = 0.1, 0.5  # looked at less often while nothing moves: looking costs the workers time
@@ -138,7 +139,7 @@ def ingest(
         if not handoffs:
             duty.sweep_next()
         meanwhile()
-        time.sleep(pause_s)
+        wait(pause_s)  # whoever ends a flight wakes us
     [(calls,)] = statements.rows(MODEL_CALLS, {**which, "stages": list(MODEL_STAGES)})
     return Report(synced, seen, calls, time.monotonic() - began)
 

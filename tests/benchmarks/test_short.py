@@ -55,3 +55,10 @@ def test_a_measurement_prints_and_keeps_its_figures(tmp_path: Path, only: str, k
 
     assert "budget" in said
     assert kept[key][part] > 0
+
+
+def test_the_claims_are_measured_on_a_ledger_that_is_filled_by_hand(tmp_path: Path) -> None:
+    said, kept = bench(tmp_path / "results", "--only", "claims")
+
+    assert "claim of a flight" in said
+    assert kept["claims"]["flights"] > 0
