@@ -1,18 +1,20 @@
 """What the gate needs of a flight: each batch with its text and vectors, and one look at what surrounds them all."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 from ingestion import stages
 from ingestion.boarding import item_of
+from ingestion.golden import refresh
 from ingestion.outcomes import Item
+from ingestion.passages import VECTORS
 from ledger import statements
 from patches.evaluation.context import Judged, Vectors
 from patches.evaluation.judging import Judgement, examine
-from patches.evaluation.surroundings import AROUND, around, slots_around
+from patches.evaluation.surroundings import AROUND, around, look
 
 # The surroundings come with the first row alone: they are the same for all, as a flight is of one source.
 BATCHES = f"""
@@ -48,14 +50,17 @@ def gather(items: Sequence[Item], *, source_id: int, reflection_id: int) -> list
     rows = statements.rows(BATCHES, {**which, "source": source_id, "reflection": reflection_id})
     if not rows:
         return list(items)
-    surroundings = around(reflection_id, json.loads(rows[0][-1]))
+    told = json.loads(rows[0][-1])
+    failure = refresh([one["id"] for one in told["golden"] or () if one["documents"] and one["recipe"] != recipe])
+    surroundings = replace(around(reflection_id, told), failure=failure)
     found = {row[0]: row for row in rows}
     examined = {
         item.run_id: examine(_judged(item, found[item.batch_id]), surroundings.context)
         for item in items
         if item.batch_id in found
     }
-    surroundings = replace(surroundings, rows=slots_around(surroundings, list(examined.values())))
+    vectors = (VECTORS, {"embed_recipe": recipe})
+    surroundings = look(surroundings, list(examined.values()), vectors=vectors, recipe=recipe)
     return [replace(item, examined=examined[item.run_id], around=surroundings) for item in items]
 
 
@@ -69,6 +74,7 @@ def _judged(item: Item, row: tuple[Any, ...]) -> Judged:
         document["text"],
         [(op, payload) for op, payload in json.loads(patches or "[]")],
         title=title,
+        name=item.external_id,
         dated=document.get("dated"),
         trust=trust,
         references=frozenset({item.reference_id}),
@@ -76,17 +82,22 @@ def _judged(item: Item, row: tuple[Any, ...]) -> Judged:
     )
 
 
-def again(batch_ids: Sequence[int]) -> dict[int, Judgement]:
-    """Judge batches as the store is now, each by itself; nothing is written.
+def before_the_gate(batch_ids: Sequence[int]) -> Iterator[list[Item]]:
+    """Yield batches that were proposed before as they stand before the gate now, those of one source together.
 
-    Those of which no run has a text any more are missing from the answer. Three statements for each source.
+    Those of which no run has a text any more are missing. Two or three statements for each source.
     """
-    found: dict[int, Judgement] = {}
     rows = statements.rows(NEWEST, {"batches": list(batch_ids)})
     for (source_id, reflection_id), of in groupby(rows, lambda row: (row[0], row[1])):
-        items = gather([item_of(row[2:]) for row in of], source_id=source_id, reflection_id=reflection_id)
-        for item in items:
-            if item.around and item.examined:
-                [judgement] = item.around.judge([item.examined])
-                found[judgement.batch_id] = judgement
-    return found
+        yield gather([item_of(row[2:]) for row in of], source_id=source_id, reflection_id=reflection_id)
+
+
+def again(batch_ids: Sequence[int]) -> dict[int, Judgement]:
+    """Judge batches as the store is now, each by itself; nothing is written. What is missing cannot be judged."""
+    return {
+        judgement.batch_id: judgement
+        for items in before_the_gate(batch_ids)
+        for item in items
+        if item.around and item.examined
+        for judgement in item.around.judge([item.examined])
+    }

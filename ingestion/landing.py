@@ -12,6 +12,7 @@ from ingestion.boarding import Boarding
 from ingestion.lifecycles import RUN
 from ingestion.models import IngestRun
 from ingestion.outcomes import Done, Failed
+from ingestion.passages import VECTORS
 from ingestion.progress import Settled, Unmoved, take_all
 from ingestion.tracebacks import redacted
 from ledger.failures import Unexpected
@@ -20,7 +21,6 @@ from ledger.reasons import Reason
 from patches import apply as applying
 from patches.models import PatchBatch
 
-VECTORS = "SELECT text_hash, vector FROM ingestion_memo WHERE stage = 'embed' AND recipe = %(embed_recipe)s"
 REFUSALS = (DataError, IntegrityError, Unmoved)
 # What became of a batch since its run was looked at: a person's word, and no fault of the run.
 TURNED_DOWN = {"reverted": Reason.REVERTED, "rejected": Reason.GATE_REJECTED}

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from ingestion.outcomes import Item
 
+# The vector of each text, for statements that need them and must not carry them here and back.
+VECTORS = "SELECT text_hash, vector FROM ingestion_memo WHERE stage = 'embed' AND recipe = %(embed_recipe)s"
+
 
 @dataclass(frozen=True)
 class Span:

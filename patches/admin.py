@@ -22,6 +22,7 @@ from patches.models import (
     Entity,
     Fact,
     GatePolicy,
+    GoldenQuestion,
     Identity,
     Passage,
     Patch,
@@ -305,6 +306,15 @@ class GatePolicyAdmin(admin.ModelAdmin[GatePolicy]):
         by = request.user.get_username()
         made = publish(obj.reflection, obj.name, obj.body, by=by, why=obj.why)
         obj.pk, obj.version = made.pk, made.version
+
+
+@admin.register(GoldenQuestion)
+class GoldenQuestionAdmin(Listing[GoldenQuestion]):
+    list_display = ("id", "question", linked("reflection"), "k", "documents", "by")
+    list_select_related = ("reflection",)
+    hidden = ("vector",)
+    deferred = ("vector",)
+    searches = (number("a question's id"), text_prefix("the start of its words", "question"))
 
 
 class StatementListing(Listing[Any]):

@@ -84,7 +84,7 @@ CLAIMS_DIE, SYNC_DIE = "ingestion/test_claims.py", "ingestion/test_sync.py"
 GATE_DIES, KNOWLEDGE_DIES = "patches/test_gate.py", "patches/test_knowledge.py"
 REVERT_DIES, ENTITIES_DIE = "patches/test_revert.py", "patches/test_entities.py"
 CHECKS_DIE, POLICY_DIES, SHADOW_DIES = "patches/test_checks.py", "patches/test_policy.py", "patches/test_shadow.py"
-REVIEW_DIES = "ingestion/test_reviewing.py"
+REVIEW_DIES, GOLDEN_DIES = "ingestion/test_reviewing.py", "ingestion/test_golden.py"
 CONSTRAINTS_DIE, DISPATCH_DIES = "ingestion/test_constraints.py", "ingestion/test_dispatch.py"
 FILES_DIE, TIMELINE_DIES = "ingestion/connectors/test_local_files.py", "patches/test_timeline.py"
 DELETIONS = "ingestion/deletions.py"
@@ -184,7 +184,7 @@ GUARDS = [
     code("below what cannot be listed", f"{FILES_DIE} nothing_below", FILES, 'unseen.append(escape(folder) + "/")', "pass"),
     code("names round-trip", FILES_DIE, FILES, 'path.replace(b"%", b"%25")', "path"),
     # the gate and the facts
-    code("offenders are taken out", GATE_DIES, "patches/evaluation/judging.py", "seq, sorted(rejected), sorted(held)", "seq, [], sorted(held)"),
+    code("offenders are taken out", GATE_DIES, "patches/evaluation/judging.py", "out, asked = sorted(rejected), sorted(held)", "out, asked = [], sorted(held)"),
     code("digest is compared", GATE_DIES, "patches/evaluation/checks/digest.py", "float(digest_of(batch.patches) != batch.digest)", "0.0"),
     code("quote is verbatim", CHECKS_DIE, "patches/evaluation/checks/quotes.py", 'batch.text[claim["start"] : claim["end"]] != claim["quote"]', "False"),
     code("most claims stand", GATE_DIES, "patches/evaluation/checks/most_stand.py", "return refused / asserted if", "return 0.0 if"),
@@ -206,6 +206,10 @@ GUARDS = [
     code("a review ends", f"{REVIEW_DIES} expires", "ingestion/repairs/reviews.py", "len(expire(expired, by=by) if expired else ())", "0"),
     check("a_person_says_why", "patches_verdict", f"{REVIEW_DIES} raw"),
     triggers("patches_gatepolicy", POLICY_DIES),
+    code("golden recall is held", f"{GOLDEN_DIES} push", "patches/evaluation/checks/golden.py", "return Measured(context.golden.recall,", "return Measured(0.0,"),
+    code("golden facts are held", f"{GOLDEN_DIES} fact_that_would_end", "patches/evaluation/checks/golden.py", "return Measured(len(context.golden.lost),", "return Measured(0.0,"),
+    code("nothing is judged without its questions", f"{GOLDEN_DIES} away", "ingestion/stages/evaluate.py", "if surroundings.failure:", "if False:"),
+    code("merged names count as one", f"{SHADOW_DIES} took_for_one", "patches/evaluation/shadow.py", "counts_as = aliases.get(subject)", "counts_as = None"),
     code("verdict is bound to its digest", f"{GATE_DIES} another_digest", "patches/evaluation/verdicts.py", "AND open.digest = given.digest", ""),
     code("only what is approved is applied", f"{GATE_DIES} withdrawn", "ingestion/landing.py", "must_move=3 * len(done)", "must_move=0"),
     code("only the batches' own moves count", f"{GATE_DIES} withdrawn", "ingestion/progress.py", "moved[: len(steps)]", "moved"),

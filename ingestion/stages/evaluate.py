@@ -21,6 +21,8 @@ class Evaluate:
         surroundings = next((item.around for item in items if item.around), None)
         batches = [(item, item.examined) for item in items if item.examined]
         assert surroundings is not None and len(batches) == len(items)  # noqa: S101
+        if surroundings.failure:
+            raise surroundings.failure
         for (item, _), judgement in zip(batches, surroundings.judge(one for _, one in batches), strict=True):
             told = {"decision": judgement.decision, "rejected": list(judgement.rejected)}
             yield Done(item, told, result=judgement)

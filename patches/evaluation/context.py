@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from patches.evaluation.golden import UNMOVED, Shift
 from patches.evaluation.shadow import NOTHING, Change
 from patches.rules import Vocabulary
 
@@ -48,8 +49,8 @@ class Vectors:
 class Judged:
     """A batch before the gate: its patches as (op, payload), and the text that its offsets count in.
 
-    `dated` is the document's own date; `trust` the tier of its source; `references` are those that would carry it;
-    `struck` are the patches that earlier checks refused.
+    `name` is its item's; `dated` the document's own date; `trust` the tier of its source; `references` are those that
+    would carry it; `struck` are the patches that earlier checks refused.
     """
 
     batch_id: int
@@ -57,6 +58,7 @@ class Judged:
     text: str
     patches: Sequence[tuple[str, Mapping[str, Any]]]
     title: str = ""
+    name: str = ""
     dated: str | None = None
     trust: int = NORMAL_TRUST
     references: frozenset[UUID] = frozenset()
@@ -90,12 +92,13 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Context:
-    """What surrounds a batch. `change` is what it would do to the store, for the checks that ask about that."""
+    """What surrounds a batch. `change` is what it would do to the facts, `golden` what to the golden answers."""
 
     predicates: Vocabulary
     baseline: Baseline = Baseline()
     open_facts: int = 0
     change: Change = NOTHING
+    golden: Shift = UNMOVED
 
 
 @dataclass(frozen=True)

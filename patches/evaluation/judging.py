@@ -7,11 +7,12 @@ from typing import Any
 from patches.evaluation.checks import CHECKS, Check, Then
 from patches.evaluation.checks.most_stand import share_of
 from patches.evaluation.context import Context, Judged, Measured
+from patches.evaluation.golden import UNMOVED, Golden, Shift
 from patches.evaluation.policy import Policy
 from patches.evaluation.shadow import NOTHING, Change, Shadow
 from patches.models import Verdict
 
-RECIPE = "gate-2"  # raise it with every change of what a check measures: a verdict names it
+RECIPE = "gate-3"  # raise it with every change of what a check measures: a verdict names it
 WORST: Sequence[Then] = ("reject", "review", "note")
 
 
@@ -49,6 +50,7 @@ class Judgement:
     held: Sequence[int] = ()
     checks: Mapping[str, CheckResult] = field(default_factory=dict)
     change: Change = NOTHING
+    golden: Shift = UNMOVED
 
     def told(self) -> dict[str, Any]:
         """The checks as a verdict keeps them."""
@@ -66,7 +68,9 @@ def examine(batch: Judged, context: Context) -> Examined:
     return Examined(batch, found)
 
 
-def judge(examined: Examined, context: Context, policy: Policy, shadow: Shadow, *, seq: int = 0) -> Judgement:
+def judge(
+    examined: Examined, context: Context, policy: Policy, shadow: Shadow, *, golden: Golden | None = None, seq: int = 0
+) -> Judgement:
     """Make all checks and decide. What is approved is part of the shadow from then on.
 
     A claim that is struck out is looked at no further, nor can it contradict one that stands.
@@ -80,7 +84,8 @@ def judge(examined: Examined, context: Context, policy: Policy, shadow: Shadow, 
     change = shadow.change(
         batch.batch_id, batch.claims, context.predicates, references=batch.references, trust=batch.trust
     )
-    context = replace(context, change=change)
+    golden = golden or Golden()
+    context = replace(context, change=change, golden=golden.shift(batch.batch_id, batch.name, change, shadow))
     for name, check in CHECKS.items():
         if name not in found:
             found[name] = check.measure(batch, context)
@@ -88,9 +93,9 @@ def judge(examined: Examined, context: Context, policy: Policy, shadow: Shadow, 
     decision, rejected, held = decide(results, policy)
     if decision == Verdict.Decision.APPROVE:
         shadow.accept(batch.batch_id, change, batch.references)
-    return Judgement(
-        batch.batch_id, batch.digest, decision, policy, seq, sorted(rejected), sorted(held), results, change
-    )
+        golden.accept(batch.batch_id, batch.name, change)
+    out, asked = sorted(rejected), sorted(held)
+    return Judgement(batch.batch_id, batch.digest, decision, policy, seq, out, asked, results, change, context.golden)
 
 
 def result(policy: Policy, name: str, found: Measured) -> CheckResult:

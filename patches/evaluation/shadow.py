@@ -222,8 +222,9 @@ def standing(rows: Iterable[tuple[Any, ...]]) -> tuple[dict[UUID, Slot], dict[in
     facts: dict[UUID, set[Held]] = defaultdict(set)
     carriers: dict[int, set[UUID]] = defaultdict(set)
     for kind, slot, batch_id, reference, trust, subject, predicate, cardinality, *held in rows:
-        if kind == "carrier":
-            carriers[batch_id].add(reference)
+        if slot is None:
+            if kind == "carrier":
+                carriers[batch_id].add(reference)
             continue
         slots.setdefault(slot, Slot(subject, predicate, cardinality))
         if kind == "assertion":

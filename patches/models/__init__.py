@@ -11,7 +11,7 @@ from patches.models.batches import (
     UncarriedBatch,
     Verdict,
 )
-from patches.models.gate import GatePolicy
+from patches.models.gate import GatePolicy, GoldenQuestion
 from patches.models.identity import Alias, Identity
 from patches.models.knowledge import Assertion, Entity, Fact, Passage, Predicate
 
@@ -25,6 +25,7 @@ __all__ = [
     "Entity",
     "Fact",
     "GatePolicy",
+    "GoldenQuestion",
     "Identity",
     "Passage",
     "Patch",

@@ -1,9 +1,11 @@
-"""What the gate is told by people: its policy in each reflection, version by version."""
+"""What the gate is told by people: its policy in each reflection, version by version, and its golden questions."""
 
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import CheckConstraint, Q, UniqueConstraint
 from django.db.models.functions import Now
+from pgvector.django import VectorField
 
 from handoffs.models import Reflection
 
@@ -31,3 +33,27 @@ class GatePolicy(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}-{self.version}"
+
+
+class GoldenQuestion(models.Model):
+    """A question that the reflection has to go on answering: with these documents among its first k, or these facts."""
+
+    reflection = models.ForeignKey(Reflection, models.PROTECT, related_name="golden")
+    question = models.TextField()
+    k = models.PositiveSmallIntegerField(default=5, help_text="Among how many passages a document counts as found.")
+    documents = ArrayField(models.TextField(), default=list, blank=True, help_text="Names of items.")
+    facts = models.JSONField(default=list, blank=True, help_text="As `golden add` writes them.")
+    vector = VectorField(null=True, blank=True)
+    recipe = models.CharField(max_length=200, blank=True, db_default="", help_text="What made its vector.")
+    by = models.CharField(max_length=80)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["reflection", "question"], name="one_golden_question_of_its_words"),
+            CheckConstraint(condition=~Q(documents=[]) | ~Q(facts=[]), name="golden_question_expects_something"),
+            CheckConstraint(condition=Q(k__gte=1, k__lte=50), name="golden_k_is_1_to_50"),
+        ]
+
+    def __str__(self) -> str:
+        return self.question

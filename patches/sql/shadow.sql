@@ -1,5 +1,6 @@
 -- What the store holds where a flight touches it: the carriers of the batches that the flight's references carry now,
 -- and of the slots given and those of these batches the live assertions, by whom they count as, and the open facts.
+-- Also sets how far the index over vectors is searched by the next statement of the same transaction.
 WITH leaving AS MATERIALIZED (
   SELECT c.batch_id, c.reference_id FROM patches_carrier c WHERE c.batch_id IN (
     SELECT batch_id FROM patches_carrier WHERE reference_id = ANY(%(references)s::uuid[]))
@@ -9,6 +10,10 @@ touched AS MATERIALIZED (
   UNION SELECT a.slot FROM patches_assertion a
         WHERE a.live AND a.batch_id IN (SELECT batch_id FROM leaving) AND a.batch_id <> ALL(%(batches)s::bigint[])
 )
+SELECT 'tuned', NULL::uuid, NULL::bigint, NULL::uuid, NULL::int, set_config('hnsw.ef_search', '300', true),
+       set_config('hnsw.iterative_scan', 'relaxed_order', true), '', NULL::timestamptz, NULL::timestamptz, '', '', NULL,
+       '', ''
+UNION ALL
 SELECT 'carrier', NULL::uuid, batch_id, reference_id, NULL::int, '', '', '', NULL::timestamptz, NULL::timestamptz,
        '', '', NULL, '', ''
 FROM leaving

@@ -28,6 +28,7 @@ from patches.models import (
     Entity,
     Fact,
     GatePolicy,
+    GoldenQuestion,
     Identity,
     Passage,
     Patch,
@@ -83,6 +84,7 @@ def make_history(source: Source | None = None) -> IngestRun:
 def make_knowledge(batch: PatchBatch) -> None:
     Patch.objects.create(batch=batch, n=0, op="put_passages", payload={"spans": [[0, 5, "hash"]]})
     Patch.objects.create(batch=batch, n=1, op="assert_fact", payload=CLAIM)
+    GoldenQuestion.objects.create(reflection=batch.reflection, question="Where?", documents=["a"], by="ann")
     Verdict.objects.create(batch=batch, digest="d", decision="approve", policy="default-1", checks=CHECKS, rejected=[1])
     UncarriedBatch.objects.create(batch=batch)
     moment = ApplyTransaction.objects.create(reflection=batch.reflection)

@@ -12,6 +12,7 @@ from ingestion.operating import cancel
 from ingestion.recovery import sweep
 from ingestion.sync import sync
 from ledger.models import Event
+from patches.evaluation.judging import RECIPE
 from patches.evaluation.policies import publish
 from patches.models import Assertion, Fact, Passage, PatchBatch, Verdict
 from tests.builders import make_batch, make_source, make_verdict
@@ -52,7 +53,7 @@ def test_what_the_gate_is_not_sure_of_waits_and_nothing_of_it_is_known(source, b
     assert runs(source) == [("in_review", "needs_review")]
     assert standing(source) == {"a": ("held", "needs_review")}
     verdict = Verdict.objects.get()
-    assert (verdict.decision, verdict.policy, verdict.by, verdict.recipe) == ("review", "all-asked-1", "gate", "gate-2")
+    assert (verdict.decision, verdict.policy, verdict.by, verdict.recipe) == ("review", "all-asked-1", "gate", RECIPE)
     assert not Passage.objects.exists()
     assert not open_flights()
     assert audit() == []
