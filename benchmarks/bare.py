@@ -18,7 +18,7 @@ from pgvector.psycopg import register_vector
 
 from ingestion import reading, stages
 from ingestion.connectors import DEFAULT, connect
-from ingestion.outcomes import Document
+from ingestion.documents import Document
 from ingestion.passages import hash_of
 from ingestion.ports import Listed, SourcePort
 from ledger import statements

@@ -3,7 +3,7 @@
 import unicodedata
 from importlib.metadata import version
 
-from ingestion.outcomes import Document
+from ingestion.documents import Document
 from ingestion.reading import decoding, headings
 from ingestion.reading.kinds import HTML, MARKDOWN, PLAIN, kind_of
 from ingestion.reading.sandbox import SANDBOX

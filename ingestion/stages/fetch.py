@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 
 from handoffs import payloads
 from ingestion import reading
-from ingestion.outcomes import Document, Done, Failed, Item, Outcome
+from ingestion.documents import Document
+from ingestion.outcomes import Done, Failed, Item, Outcome
 from ledger.failures import Failure
 
 

@@ -143,6 +143,7 @@ def test_facts_come_with_their_words_and_times(undisturbed):
         "known_from_at",
         "known_to_at",
         "evidence",
+        "leads_to",
     }
     assert all(set(fact) == names for fact in facts)
     assert all(said["quote"] and said["documents"] for fact in facts for said in fact["evidence"])
