@@ -161,6 +161,8 @@ CRASH_POINTS = ENVIRONMENT.crash_points
 WEB_PORT = ENVIRONMENT.web_port
 FLOWER_PORT = ENVIRONMENT.flower_port
 SIZE_LIMIT_BYTES = ENVIRONMENT.size_limit_bytes
+# What the dispatcher does beside its own work: see ingestion/chores.py
+CHORES = ["console.rolling.roll"]
 # So many handoffs may wait before sync pauses.
 BACKLOG = ENVIRONMENT.backlog
 EMBEDDINGS = ENVIRONMENT.embeddings

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from ingestion import dispatch, recovery
+from ingestion import chores, dispatch, recovery
 from ledger import statements
 
 DUTY_LOCK = 7_304_517
@@ -21,7 +21,7 @@ SELECT CASE WHEN EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND ob
 
 @dataclass
 class Rounds:
-    """What is done again and again: a sweep when the last one is SWEEP_S old, a dispatch each time."""
+    """What is done again and again: sweep and chores when the last ones are SWEEP_S old, a dispatch each time."""
 
     swept_at: float = float("-inf")
 
@@ -29,7 +29,10 @@ class Rounds:
         if time.monotonic() - self.swept_at >= SWEEP_S:
             recovery.sweep()
             self.swept_at = time.monotonic()
-        dispatch.tick()
+            dispatch.tick()
+            chores.work()
+        else:
+            dispatch.tick()
 
     def sweep_next(self) -> None:
         self.swept_at = float("-inf")

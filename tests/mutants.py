@@ -20,7 +20,7 @@ from queue import Queue
 ROOT = Path(__file__).resolve().parents[1]
 AT_ONCE = 2
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", ".hypothesis", "node_modules")
-APPS = ("ledger", "handoffs", "patches", "ingestion")
+APPS = ("ledger", "handoffs", "patches", "ingestion", "console")
 
 PAGE = ROOT / "docs/reference/guards.md"
 HEAD = """# Guards
@@ -91,6 +91,7 @@ DELETIONS = "ingestion/deletions.py"
 OPERATING, OPERATING_DIES = "ingestion/operating.py", "ingestion/test_operating.py"
 RELEASING, QUARANTINE_DIES = "ingestion/releasing.py", "ingestion/test_quarantine.py"
 POLICIES_DIE, MACHINE_DIES = "ingestion/test_policies.py", "properties/test_ledger_machine.py"
+ROLLING, ROLLING_DIES = "console/rolling.py", "console/test_rolling.py"
 SEALING, SEALING_DIES = "handoffs/sealing.py", "handoffs/test_sealing.py"
 INTAKE_DIES, PAYLOADS_DIE = "handoffs/test_intake.py", "handoffs/test_payloads.py"
 VAULT, VAULT_DIES = "ingestion/connectors/obsidian/vault.py", "ingestion/connectors/test_obsidian.py"
@@ -120,6 +121,11 @@ GUARDS = [
     code("no seal with an old key", f"{SEALING_DIES} old_key", SEALING, "    _alone(shared=True)", "    pass"),
     code("all is sealed anew", SEALING_DIES, SEALING, "seal.rotate(row.sealed).decode()", "row.sealed"),
     code("the old key stays until all is sealed anew", f"{SEALING_DIES} half_way", SEALING, ".decode(), *_own_keys(own)])", ".decode()])"),
+    # sums of the ledger
+    code("who commits late is waited for", f"{ROLLING_DIES} commits_late", ROLLING, "    if not writers:", "    if True:"),
+    code("nobody else is waited for", f"{ROLLING_DIES} not_waited_for", ROLLING, "waited_for & _writers(feed)", "_writers(feed)"),
+    code("of two dispatchers one counts", f"{ROLLING_DIES} two_dispatchers", ROLLING, "Mark.objects.select_for_update().get", "Mark.objects.get"),
+    code("nothing is summed up twice", f"{ROLLING_DIES} recount", ROLLING, "update(seen=seen, ", "update("),
     # constraints of runs and flights
     unique("one_active_run_per_handoff", f"{CONSTRAINTS_DIE} handoff_has_one_active"),
     unique("one_active_run_per_content", f"{CONSTRAINTS_DIE} content_of_a_source"),

@@ -1,0 +1,105 @@
+"""What the console shows of the past, summed up as it happens: pages read these few rows and never the ledger."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import UniqueConstraint
+
+from handoffs.models import Source
+
+
+class Span(models.IntegerChoices):
+    """How long a row sums up, in seconds."""
+
+    MINUTE = 60
+    HOUR = 3600
+    DAY = 86400
+
+
+class Tally(models.Model):
+    """How many rows of a lifecycle came to a status, for a reason, within a span that begins at `at`."""
+
+    span = models.IntegerField(choices=Span)
+    at = models.DateTimeField()
+    lifecycle = models.CharField(max_length=20)
+    source = models.ForeignKey(Source, models.PROTECT, null=True, related_name="+", db_index=False)
+    became = models.CharField(max_length=20)
+    reason = models.CharField(max_length=40)
+    times = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(
+                fields=["span", "at", "lifecycle", "source", "became", "reason"],
+                nulls_distinct=False,
+                name="one_tally_per_span_and_outcome",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.times} × {self.lifecycle} {self.became} ({self.reason})"
+
+
+class Latency(models.Model):
+    """How many runs got through a stage about so fast: bucket n holds less than 2^(n/4) ms, and not less than before.
+
+    Counted from the stage before, or from when the run was put aboard, so that the wait for a worker is in it.
+    """
+
+    span = models.IntegerField(choices=Span)
+    at = models.DateTimeField()
+    source = models.ForeignKey(Source, models.PROTECT, related_name="+", db_index=False)
+    stage = models.CharField(max_length=10)
+    bucket = models.SmallIntegerField()
+    times = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = "latencies"
+        constraints = [
+            UniqueConstraint(fields=["span", "at", "source", "stage", "bucket"], name="one_latency_per_span_and_bucket")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.times} × {self.stage}"
+
+
+class Gauge(models.Model):
+    """How deep the queue was in a minute: counted no further than rolling.COUNTED."""
+
+    at = models.DateTimeField(primary_key=True)
+    waiting = models.IntegerField()
+    oldest_s = models.FloatField(help_text="How long the oldest of what could go had waited.")
+    flights = models.IntegerField()
+    quarantined = models.IntegerField()
+    in_review = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.waiting} waiting at {self.at}"
+
+
+class Newest(models.Model):
+    """When something of the source was last found live: applied, or the same as what is applied."""
+
+    source = models.OneToOneField(Source, models.PROTECT, primary_key=True, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "newest"
+
+    def __str__(self) -> str:
+        return f"source {self.source_id} at {self.at}"
+
+
+class Mark(models.Model):
+    """How far a table of the ledger is summed up.
+
+    `upto` is the highest id that was given out when it was looked at, `writers` who was writing then: once none of
+    them is at it any more, all rows up to there are there to be counted.
+    """
+
+    feed = models.CharField(max_length=20, primary_key=True)
+    seen = models.BigIntegerField(default=0)
+    upto = models.BigIntegerField(default=0)
+    writers = ArrayField(models.TextField(), default=list)
+
+    def __str__(self) -> str:
+        return f"{self.feed} up to {self.seen}"

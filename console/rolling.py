@@ -1,0 +1,167 @@
+"""Sum the ledger up by minute, hour and day: a page of new rows at each of the dispatcher's rounds.
+
+The ledger's rows are numbered when they are written and seen when they are committed, so that a number below the
+highest one may still be to come. Who writes to a table holds a lock on it before the row gets its number: rows are
+counted up to a number once all who held that lock when it was the highest have ended. So none is missed, and none is
+counted twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from console.models import Mark
+from ledger import statements
+
+PAGE = 20_000  # rows of the ledger in one round
+COUNTED = 10_000
+STATEMENT_TIMEOUT_MS = 5_000
+KEPT = {60: 2, 3600: 40}  # days that the rows of a span are kept; days are kept for ever
+PRUNED = 2_000  # rows at a time
+
+SPANS = "(VALUES (60), (3600), (86400)) s(span)"
+
+
+def _latencies(passed: str) -> str:
+    """The statement that counts how long runs took through stages: `passed` is who, which, when, after what.
+
+    From the stage before, or from the run's last move to a flight: waiting for a person or a retry is no latency.
+    """
+    return f"""
+INSERT INTO console_latency (span, at, source_id, stage, bucket, times)
+SELECT span, date_bin(span * interval '1 s', ended, 'epoch'), source_id, stage,
+       ceil(4 * log(2, greatest(1, 1000 * extract(epoch FROM ended - began))))::int, count(*)
+FROM (
+  SELECT r.source_id, p.stage, p.ended, greatest(r.created_at, p.before, (
+    SELECT max(e.at) FROM ledger_event e
+    WHERE e.lifecycle = 'run' AND e.row_id = p.run_id AND e.became = 'running' AND e.at <= p.ended)) AS began
+  FROM ({passed}) p JOIN ingestion_ingestrun r ON r.id = p.run_id
+) timed CROSS JOIN {SPANS} GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+ON CONFLICT (span, at, source_id, stage, bucket) DO UPDATE SET times = console_latency.times + EXCLUDED.times
+"""  # noqa: S608  our own text
+
+
+APPLIED = """
+SELECT page.row_id AS run_id, 'apply' AS stage, page.at AS ended, (
+    SELECT max(o.created_at) FROM ingestion_stageoutput o WHERE o.run_id = page.row_id) AS before
+FROM page WHERE lifecycle = 'run' AND became = 'completed'
+"""
+EVENTS = f"""
+WITH page AS (
+  SELECT e.row_id, e.at, e.lifecycle, e.became, e.reason, coalesce(r.source_id, h.source_id, b.source_id) AS source_id
+  FROM ledger_event e
+  LEFT JOIN ingestion_ingestrun r ON e.lifecycle = 'run' AND r.id = e.row_id
+  LEFT JOIN handoffs_handoff h ON e.lifecycle = 'handoff' AND h.id = e.row_id
+  LEFT JOIN patches_patchbatch b ON e.lifecycle = 'batch' AND b.id = e.row_id
+  WHERE e.id > %(seen)s AND e.id <= %(upto)s AND e.lifecycle IN ('run', 'handoff', 'batch')
+),
+newest AS (
+  INSERT INTO console_newest (source_id, at)
+  SELECT source_id, max(at) FROM page
+  WHERE lifecycle = 'run' AND became IN ('completed', 'duplicate_skipped') GROUP BY 1
+  ON CONFLICT (source_id) DO UPDATE SET at = greatest(console_newest.at, EXCLUDED.at)
+),
+applied AS ({_latencies(APPLIED)})
+INSERT INTO console_tally (span, at, lifecycle, source_id, became, reason, times)
+SELECT span, date_bin(span * interval '1 s', at, 'epoch'), lifecycle, source_id, became, reason, count(*)
+FROM page CROSS JOIN {SPANS} GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
+ON CONFLICT (span, at, lifecycle, source_id, became, reason) DO UPDATE SET times = console_tally.times + EXCLUDED.times
+"""  # noqa: S608  our own text
+# The other stages leave something behind when they are done.
+PASSED = """
+SELECT o.run_id, o.stage, o.created_at AS ended, (
+    SELECT max(p.created_at) FROM ingestion_stageoutput p WHERE p.run_id = o.run_id AND p.id < o.id) AS before
+FROM ingestion_stageoutput o WHERE o.id > %(seen)s AND o.id <= %(upto)s
+"""
+OUTPUTS = _latencies(PASSED)
+HIGHEST = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {table}_id_seq"
+WRITERS = """
+SELECT coalesce(array_agg(DISTINCT virtualtransaction), '{{}}') FROM pg_locks
+WHERE locktype = 'relation' AND relation = '{table}'::regclass AND mode = 'RowExclusiveLock' AND granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND pid IS DISTINCT FROM pg_backend_pid()
+"""
+# What could go now or is held up, counted from indexes and no further than it is shown.
+GAUGE = """
+INSERT INTO console_gauge (at, waiting, oldest_s, flights, quarantined, in_review)
+SELECT date_trunc('minute', now()), fresh.rows + due.rows,
+  coalesce(extract(epoch FROM now() - least(fresh.oldest, due.oldest)), 0),
+  (SELECT count(*) FROM ingestion_flight WHERE status = 'open'),
+  (SELECT count(*) FROM (SELECT FROM ingestion_ingestrun WHERE status = 'quarantined' LIMIT %(most)s) q),
+  (SELECT count(*) FROM (SELECT FROM patches_patchbatch WHERE status = 'in_review' LIMIT %(most)s) v)
+FROM (SELECT count(*) AS rows, min(since) AS oldest FROM (
+        SELECT since FROM handoffs_handoff WHERE status = 'pending' LIMIT %(most)s) f) fresh,
+     (SELECT count(*) AS rows, min(next_attempt_at) AS oldest FROM (
+        SELECT next_attempt_at FROM ingestion_ingestrun WHERE status IN ('pending', 'retry_wait')
+          AND waits_for_id IS NULL AND next_attempt_at <= now() LIMIT %(most)s) d) due
+ON CONFLICT DO NOTHING
+"""
+PRUNE = """
+DELETE FROM {table} WHERE ctid IN (SELECT ctid FROM {table}
+  WHERE span = %(span)s AND at < now() - %(days)s * interval '1 day' LIMIT %(rows)s)
+"""
+PRUNE_GAUGES = "DELETE FROM console_gauge WHERE at < now() - %(days)s * interval '1 day'"
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A table of the ledger, and the statement that sums up its rows `seen` < id ≤ `upto`."""
+
+    table: str
+    sums: str
+
+
+FEEDS: Mapping[str, Feed] = {
+    "events": Feed("ledger_event", EVENTS),
+    "outputs": Feed("ingestion_stageoutput", OUTPUTS),
+}
+
+
+def roll() -> int:
+    """Sum up the next page of each feed; return how many ids that covered, 0 when all is summed up.
+
+    A constant number of statements, whatever the ledger's size, and catches up by itself after a pause.
+    """
+    covered = 0
+    for name, feed in FEEDS.items():
+        with transaction.atomic(durable=True):
+            statements.run(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
+            covered += _advance(name, feed)
+    with transaction.atomic(durable=True):
+        statements.run(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
+        if statements.run(GAUGE, {"most": COUNTED}):
+            _prune()
+    return covered
+
+
+def _advance(name: str, feed: Feed) -> int:
+    Mark.objects.bulk_create([Mark(feed=name)], ignore_conflicts=True)
+    mark = Mark.objects.select_for_update().get(feed=name)  # of two dispatchers one counts
+    upto, waited_for = mark.upto, set(mark.writers)
+    if mark.seen == upto:
+        # in this order: whoever got a number up to this one is among the writers, or has ended
+        [(upto,)] = statements.rows(HIGHEST.format(table=feed.table))
+        if upto == mark.seen:
+            return 0
+        waited_for = _writers(feed)
+    writers = waited_for & _writers(feed)
+    seen = mark.seen
+    if not writers:
+        seen = min(upto, mark.seen + PAGE)
+        statements.run(feed.sums, {"seen": mark.seen, "upto": seen})
+    Mark.objects.filter(pk=name).update(seen=seen, upto=upto, writers=sorted(writers))
+    return seen - mark.seen
+
+
+def _writers(feed: Feed) -> set[str]:
+    [(found,)] = statements.rows(WRITERS.format(table=feed.table))
+    return set(found)
+
+
+def _prune() -> None:
+    """Once a minute: forget what is shown no more, some rows at a time."""
+    for span, days in KEPT.items():
+        for table in ("console_tally", "console_latency"):
+            statements.run(PRUNE.format(table=table), {"span": span, "days": days, "rows": PRUNED})
+    statements.run(PRUNE_GAUGES, {"days": max(KEPT.values())})

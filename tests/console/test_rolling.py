@@ -1,0 +1,224 @@
+"""Sums of the ledger: exact against a recount, whoever commits late, and the same work however much there is."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from console import rolling
+from console.models import Gauge, Latency, Mark, Newest, Tally
+from console.rolling import roll
+from ingestion import chores
+from ingestion.duty import Rounds
+from ingestion.lifecycles import RUN
+from ingestion.models import IngestRun, StageOutput
+from ledger.lifecycle import FromNow
+from ledger.models import Event
+from ledger.reasons import Reason
+from patches.lifecycles import BATCH
+from patches.models import PatchBatch
+from tests.builders import make_batch, make_handoff, make_run, make_source
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def writer() -> Iterator[Any]:
+    """A second connection in an open transaction, which it ends itself."""
+    other = connection.copy()
+    other.set_autocommit(False)
+    yield other
+    other.close()
+
+
+def end(run: IngestRun, to: str, reason: Reason) -> None:
+    RUN.move(IngestRun.objects.filter(pk=run.pk), was={"running"}, to=to, reason=reason, by="worker")
+
+
+def tallied(span: int = 60) -> Counter[tuple[Any, ...]]:
+    found: Counter[tuple[Any, ...]] = Counter()
+    for row in Tally.objects.filter(span=span):
+        found[row.lifecycle, row.source_id, row.became, row.reason, row.at] += row.times
+    return found
+
+
+def recounted() -> Counter[tuple[Any, ...]]:
+    source_of = {
+        "run": dict(IngestRun.objects.values_list("pk", "source")),
+        "batch": dict(PatchBatch.objects.values_list("pk", "source")),
+    }
+    return Counter(
+        (
+            one.lifecycle,
+            source_of[one.lifecycle][one.row_id],
+            one.became,
+            one.reason,
+            one.at.replace(second=0, microsecond=0),
+        )
+        for one in Event.objects.filter(lifecycle__in=source_of)
+    )
+
+
+def everything() -> None:
+    while roll():
+        pass
+
+
+def test_what_is_summed_up_is_what_a_recount_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rolling, "PAGE", 3)  # several rounds
+    sources = [make_source(), make_source()]
+    for source in sources:
+        for to, reason in (("completed", Reason.APPLIED), ("failed", Reason.CORRUPT), ("failed", Reason.CORRUPT)):
+            end(make_run("running", source=source), to, reason)
+    ours = PatchBatch.objects.filter(pk=make_batch(None, "proposed").pk)
+    BATCH.move(ours, was={"proposed"}, to="rejected", reason=Reason.GATE_REJECTED, by="gate")
+
+    everything()
+
+    assert tallied() == recounted()
+    for span in (3600, 86400):
+        assert tallied(span).total() == tallied().total() == 7
+    assert {row.source_id for row in Newest.objects.all()} == {source.pk for source in sources}
+    everything()
+    assert tallied().total() == 7  # nothing is counted twice
+
+
+def test_who_commits_late_is_counted_all_the_same(writer: Any) -> None:
+    everything()
+    late, early = make_run("running"), make_run("running")
+    with writer.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO ledger_event (lifecycle, row_id, was, became, reason, by) "
+            "VALUES ('run', %s, 'running', 'failed', 'corrupt', 'late')",
+            [late.pk],
+        )
+    end(early, "completed", Reason.APPLIED)
+
+    before = roll() + roll()
+    assert before == 0  # the later number is there, the earlier one is not
+    writer.commit()
+    everything()
+
+    assert tallied() == recounted()
+    assert tallied().total() == 2
+
+
+def test_a_transaction_that_began_after_the_look_is_not_waited_for(writer: Any) -> None:
+    everything()
+    end(make_run("running"), "completed", Reason.APPLIED)
+    with writer.cursor() as cursor:
+        cursor.execute("LOCK TABLE ledger_event IN ROW EXCLUSIVE MODE")
+    assert roll() == 0
+    writer.commit()
+    with writer.cursor() as cursor:  # another one, of the same process
+        cursor.execute("LOCK TABLE ledger_event IN ROW EXCLUSIVE MODE")
+
+    assert roll() == 1
+    writer.rollback()
+
+
+def test_a_stage_takes_the_time_from_the_one_before_it_and_a_wait_is_no_latency() -> None:
+    run = make_run("retry_wait")
+    now = timezone.now()
+    StageOutput.objects.create(run=run, stage="fetch", recipe="r", data={}, created_at=now - timedelta(hours=2))
+    RUN.move(
+        IngestRun.objects.filter(pk=run.pk), was={"retry_wait"}, to="pending", reason=Reason.RETRY, by="x",
+        next_attempt_at=FromNow(),
+    )  # fmt: skip
+    Event.objects.create(
+        lifecycle="run", row_id=run.pk, was="pending", became="running", reason="admitted", by="x", at=now
+    )
+    later = now + timedelta(milliseconds=500)
+    StageOutput.objects.create(run=run, stage="chunk", recipe="r", data={}, created_at=later)
+    slow = later + timedelta(seconds=8)
+    StageOutput.objects.create(run=run, stage="embed", recipe="r", data={}, created_at=slow)
+    applied = slow + timedelta(milliseconds=1)
+    Event.objects.create(
+        lifecycle="run", row_id=run.pk, was="running", became="completed", reason="applied", by="x", at=applied
+    )
+
+    everything()
+
+    upto_ms = {row.stage: 2 ** (row.bucket / 4) for row in Latency.objects.filter(span=60)}
+    assert 500 <= upto_ms["chunk"] < 500 * 2**0.25
+    assert 8000 <= upto_ms["embed"] < 8000 * 2**0.25
+    assert upto_ms["apply"] < 2
+    assert upto_ms["fetch"] == 1  # it was there before its run
+
+
+def test_the_number_of_statements_does_not_grow_with_the_ledger(statement_count: Any) -> None:
+    end(make_run("running"), "completed", Reason.APPLIED)
+    everything()
+    end(make_run("running"), "completed", Reason.APPLIED)
+    statement_count()
+    roll()
+    one = statement_count()
+    source = make_source()
+    for _ in range(20):
+        end(make_run("running", source=source), "completed", Reason.APPLIED)
+    statement_count()
+    roll()
+
+    assert statement_count() == one
+
+
+def test_the_queue_is_looked_at_once_a_minute() -> None:
+    make_handoff(since=timezone.now() - timedelta(minutes=5))
+    make_run("quarantined")
+
+    roll()
+    roll()
+
+    seen = Gauge.objects.get()
+    assert (seen.waiting, seen.quarantined, seen.flights) == (1, 1, 0)
+    assert 300 <= seen.oldest_s < 330
+
+
+def test_old_minutes_are_forgotten_and_days_are_kept() -> None:
+    source, ago = make_source(), timezone.now() - timedelta(days=3)
+    for span in (60, 3600, 86400):
+        Tally.objects.create(
+            span=span, at=ago, lifecycle="run", source=source, became="completed", reason="applied", times=1
+        )
+
+    roll()
+
+    assert sorted(Tally.objects.values_list("span", flat=True)) == [3600, 86400]
+
+
+def test_whoever_is_on_duty_sums_up_and_a_chore_that_breaks_stops_nothing(settings: Any) -> None:
+    settings.CHORES = ["tests.console.test_rolling.broken", "console.rolling.roll"]
+    handoff = make_handoff()
+
+    Rounds().take()
+
+    handoff.refresh_from_db()
+    assert handoff.status == "queued"
+    everything()
+    assert tallied().total() == Event.objects.filter(lifecycle__in=["run", "handoff"]).count() > 0
+    assert Mark.objects.get(feed="events").seen > 0
+    chores.work()
+
+
+def broken() -> None:
+    raise ValueError
+
+
+def test_of_two_dispatchers_one_counts(writer: Any, elsewhere: Any) -> None:
+    everything()
+    end(make_run("running"), "completed", Reason.APPLIED)
+    with writer.cursor() as cursor:  # the other one counts, and has not committed yet
+        cursor.execute("SELECT FROM console_mark WHERE feed = 'events' FOR UPDATE")
+    ours = elsewhere(roll)  # waits for our lock
+    with writer.cursor() as cursor:
+        cursor.execute(
+            "UPDATE console_mark SET (seen, upto) = (SELECT last_value, last_value FROM ledger_event_id_seq)"
+        )
+    writer.commit()
+    ours.result(timeout=5)
+
+    assert tallied().total() == 0  # it did not count what the other one had
