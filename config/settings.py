@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "console",
 ]
 MIDDLEWARE = [
+    "ledger.requests.named",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -162,7 +163,7 @@ WEB_PORT = ENVIRONMENT.web_port
 FLOWER_PORT = ENVIRONMENT.flower_port
 SIZE_LIMIT_BYTES = ENVIRONMENT.size_limit_bytes
 # What the dispatcher does beside its own work: see ingestion/chores.py
-CHORES = ["console.rolling.roll"]
+CHORES = ["console.rolling.roll", "ledger.auditlog.keep_sealed"]
 # So many handoffs may wait before sync pauses.
 BACKLOG = ENVIRONMENT.backlog
 EMBEDDINGS = ENVIRONMENT.embeddings

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
-APPS = ("handoffs", "patches", "ingestion", "console")
+APPS = ("ledger", "handoffs", "patches", "ingestion", "console")
 NOTE = "<!-- Made by `make docs` from {source}; edit that. -->"
 # Every Django command has these; they are explained once, by Django.
 DJANGOS_OWN = {

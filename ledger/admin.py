@@ -3,8 +3,8 @@ from django.db.models import Q
 from django.utils.safestring import SafeString
 
 from ledger import rendering
-from ledger.listing import Listing, Route, number
-from ledger.models import Event
+from ledger.listing import Listing, Route, hash_prefix, number
+from ledger.models import Event, Seal
 
 
 def _of_row(term: str) -> Q:
@@ -27,3 +27,12 @@ class EventAdmin(Listing[Event]):
     @admin.display(description="became")
     def new_state(self, event: Event) -> SafeString:
         return rendering.state(event.became)
+
+
+@admin.register(Seal)
+class SealAdmin(Listing[Seal]):
+    """What is sealed of the events: `manage.py auditlog verify` computes it again."""
+
+    list_display = ("id", "since", "until", "events", "digest")
+    ordering = ("-until",)
+    searches = (hash_prefix("the start of a digest", "digest"),)

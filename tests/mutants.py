@@ -110,6 +110,9 @@ GUARDS = [
     code("one event per move", LIFECYCLES_DIE, LIFECYCLE, "reason, %s, %s FROM moved_{i}", "reason, %s, %s FROM moved_{i} WHERE false"),
     triggers("ledger_event", f"{LIFECYCLES_DIE} neither_changed"),
     triggers("ingestion_ingestrun", f"{LIFECYCLES_DIE} refuses_a_step"),
+    triggers("ledger_seal", "ledger/test_auditlog.py append"),
+    code("a seal waits for open transactions", "ledger/test_auditlog.py open_transaction", "ledger/auditlog.py", "SELECT least(now(), min(xact_start))", "SELECT least(clock_timestamp(), max(xact_start) + interval '1 s')"),
+    code("a seal rests on the one before", "ledger/test_auditlog.py tampers", "ledger/auditlog.py", "if one.previous != expected:", "if False:"),
     # what came in
     code("a touch makes nothing", INTAKE_DIES, INTAKE, "(was_gone or _came_back(", "(True or _came_back("),
     code("what comes back is counted", INTAKE_DIES, INTAKE, "again[row.pk] = row.opened + 1", "again[row.pk] = row.opened"),

@@ -1,6 +1,7 @@
 """The admin over real rows of every table: pages answer, nobody adds or deletes, lists cost the same at any size."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,13 +13,14 @@ from django.db import connection, models
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.timezone import now
 from psycopg.types.range import Range
 
 from handoffs import tokens
 from handoffs.models import Secret, Source, Submission
 from ingestion.models import IngestRun, Memo, Quarantine, RetryRule, Spending, StageOutput, Turn
 from ledger import listing
-from ledger.models import Event
+from ledger.models import Event, Seal
 from patches.models import (
     Alias,
     ApplyTransaction,
@@ -74,6 +76,10 @@ def make_history(source: Source | None = None) -> IngestRun:
         lifecycle="run", row_id=run.pk, was="running", became="quarantined", reason="unexpected", by="somebody"
     )
     make_knowledge(batch)
+    began = now()
+    Seal.objects.create(
+        since=began, until=began + timedelta(microseconds=1), events=1, previous=uuid4().hex, digest=uuid4().hex
+    )
     token, _ = tokens.make(source.reflection, f"caller-{run.pk}", ["read"], by="somebody")
     Submission.objects.create(token=token, key="monday", body_hash="h")
     Carrier.objects.create(reference=reference, batch=batch)
