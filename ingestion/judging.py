@@ -12,6 +12,7 @@ from ingestion.golden import refresh
 from ingestion.outcomes import Item
 from ingestion.passages import VECTORS
 from ledger import statements
+from patches.differences import Difference, would_make
 from patches.evaluation.context import Judged, Vectors
 from patches.evaluation.judging import Judgement, examine
 from patches.evaluation.surroundings import AROUND, around, look
@@ -94,10 +95,18 @@ def before_the_gate(batch_ids: Sequence[int]) -> Iterator[list[Item]]:
 
 def again(batch_ids: Sequence[int]) -> dict[int, Judgement]:
     """Judge batches as the store is now, each by itself; nothing is written. What is missing cannot be judged."""
-    return {
-        judgement.batch_id: judgement
-        for items in before_the_gate(batch_ids)
-        for item in items
-        if item.around and item.examined
-        for judgement in item.around.judge([item.examined])
-    }
+    return {judgement.batch_id: judgement for _, judgement in _again(batch_ids)}
+
+
+def would_change(batch_id: int) -> tuple[Judgement, Difference] | None:
+    """What the gate says of a batch now, and what it would change; None of one that cannot be judged."""
+    found = next(_again([batch_id]), None)
+    return found and (found[1], would_make(found[1], found[0].patches))
+
+
+def _again(batch_ids: Sequence[int]) -> Iterator[tuple[Judged, Judgement]]:
+    for items in before_the_gate(batch_ids):
+        for item in items:
+            if item.around and item.examined:
+                [judgement] = item.around.judge([item.examined])
+                yield item.examined.batch, judgement

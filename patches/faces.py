@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from ledger.commands import spoken
 from patches.changes import FactChange
+from patches.differences import Difference
 from patches.facts import Known
 
 SHAPES = {"year": "%Y", "month": "%Y-%m", "day": "%Y-%m-%d"}
@@ -36,6 +37,24 @@ def show_changes(console: Console, closed: Sequence[FactChange], opened: Sequenc
             console.print(escape(words), highlight=False)
         if len(changes) > CHANGES_SHOWN:
             console.print(f"{sign} and {len(changes) - CHANGES_SHOWN:,} more", highlight=False)
+
+
+def show_difference(console: Console, told: Difference) -> None:
+    """Print what a batch changes: counts, then a line for each fact and for each golden question that it touches."""
+    console.print(f"{told.passages_added:,} passages come, {told.passages_gone:,} go", highlight=False)
+    counts = f"{len(told.closed):,} facts end, {len(told.opened):,} begin"
+    console.print(f"{counts}, {len(told.merged):,} claims confirm what is known", highlight=False)
+    show_changes(console, told.closed, told.opened)
+    for one in told.merged[:CHANGES_SHOWN]:
+        console.print(escape(f"= {one.subject} {spoken(one.predicate)} {one.object}"), highlight=False)
+    golden = {
+        "finds less": told.golden_worse,
+        "has other answers": told.golden_moved,
+        "would be lost": told.golden_lost,
+    }
+    for what, questions in golden.items():
+        for question in questions:
+            console.print(escape(f"! {question} – {what}"), highlight=False)
 
 
 def known_during(fact: Known) -> str:

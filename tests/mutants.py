@@ -199,7 +199,7 @@ GUARDS = [
     code("most claims stand", GATE_DIES, "patches/evaluation/checks/most_stand.py", "return refused / asserted if", "return 0.0 if"),
     code("rumours are no misreading", f"{CHECKS_DIE} mostly_denies", "patches/evaluation/checks/most_stand.py", "return bool(payload.get(\"polarity\", ASSERTED) == ASSERTED)", "return True"),
     code("only what is asserted", CHECKS_DIE, "patches/evaluation/checks/polarity.py", "if polarity != ASSERTED", "if False"),
-    code("names stand in the words", CHECKS_DIE, "patches/evaluation/checks/words.py", "Measured.count({n: why for n, claim in batch.claims if (why := _unnamed(claim, text))})", "Measured(0.0)"),
+    code("names stand in the words", CHECKS_DIE, "patches/evaluation/checks/words.py", "Measured.count({n: why for n, claim in batch.claims if (why := _unnamed(claim, batch, text))})", "Measured(0.0)"),
     code("dates stand in the words", CHECKS_DIE, "patches/evaluation/checks/words.py", "Measured.count({n: why for n, claim in batch.claims if (why := _undated(claim, batch.text))})", "Measured(0.0)"),
     code("denials are heard", CHECKS_DIE, "patches/evaluation/checks/denial.py", "return found[0] if found else", "return"),
     code("one value at a time", CHECKS_DIE, "patches/evaluation/checks/contradictions.py", "if not all(", "if False and not all("),

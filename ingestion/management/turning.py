@@ -43,12 +43,12 @@ class Turning(Reporting):
         else:
             turned = self.turn(chosen, reason or "a plan", dry_run=True)
         if not dry_run and not options["yes"]:
-            self.tell(turned, options, planned=True)
+            tell(self, turned, options, planned=True)
             if not turned.batches.done or input("Do it? [y/N] ").strip().lower() not in ("y", "yes"):
                 self.stdout.write("Nothing was done.")
                 raise SystemExit(SOME_COULD_NOT)
             turned = self.turn(chosen, reason, dry_run=False)
-        self.tell(turned, options, planned=dry_run)
+        tell(self, turned, options, planned=dry_run)
         if turned.batches.refused or not turned.batches.done:
             raise SystemExit(SOME_COULD_NOT)
 
@@ -66,25 +66,27 @@ class Turning(Reporting):
     def turn(self, chosen: QuerySet[PatchBatch], reason: str, *, dry_run: bool) -> Turned:
         return type(self).deed(chosen, by=operator(), reason=reason, dry_run=dry_run)
 
-    def tell(self, turned: Turned, options: Mapping[str, Any], *, planned: bool) -> None:
-        if options["json"]:
-            facts = {"closed": _rows(turned.closed), "opened": _rows(turned.opened)}
-            passages = {"passages_gone": turned.passages_gone, "passages_back": turned.passages_back}
-            ids = {**turned.batches.done, **turned.batches.refused}
-            told = {"dry_run": planned, **turned.batches.counts(), **passages, **facts, "ids": ids}
-            self.object({**told, "apply_numbers": [] if planned else list(turned.seqs)})
-            return
-        counts = turned.batches.counts()
-        for name, count in counts["done"].items():
-            self.stdout.write(f"{count:,} batches {'would be ' if planned else ''}{spoken(name)}")
-        for name, count in counts["refused"].items():
-            self.stdout.write(f"{count:,} batches left alone: {spoken(name)}")
-        if not counts["done"]:
-            self.stdout.write("Nothing to do.")
-            return
-        self.stdout.write(f"{turned.passages_gone:,} passages go, {turned.passages_back:,} come back")
-        self.stdout.write(f"{len(turned.closed):,} facts end, {len(turned.opened):,} begin")
-        show_changes(self.console, turned.closed, turned.opened)
+
+def tell(command: Reporting, turned: Turned, options: Mapping[str, Any], *, planned: bool) -> None:
+    """Say what a revert or a restoration did, or would do."""
+    if options["json"]:
+        facts = {"closed": _rows(turned.closed), "opened": _rows(turned.opened)}
+        passages = {"passages_gone": turned.passages_gone, "passages_back": turned.passages_back}
+        ids = {**turned.batches.done, **turned.batches.refused}
+        told = {"dry_run": planned, **turned.batches.counts(), **passages, **facts, "ids": ids}
+        command.object({**told, "apply_numbers": [] if planned else list(turned.seqs)})
+        return
+    counts = turned.batches.counts()
+    for name, count in counts["done"].items():
+        command.stdout.write(f"{count:,} batches {'would be ' if planned else ''}{spoken(name)}")
+    for name, count in counts["refused"].items():
+        command.stdout.write(f"{count:,} batches left alone: {spoken(name)}")
+    if not counts["done"]:
+        command.stdout.write("Nothing to do.")
+        return
+    command.stdout.write(f"{turned.passages_gone:,} passages go, {turned.passages_back:,} come back")
+    command.stdout.write(f"{len(turned.closed):,} facts end, {len(turned.opened):,} begin")
+    show_changes(command.console, turned.closed, turned.opened)
 
 
 def _rows(facts: Sequence[FactChange]) -> list[dict[str, Any]]:
