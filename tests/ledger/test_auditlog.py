@@ -104,7 +104,6 @@ def test_what_an_open_transaction_may_still_tell_is_not_sealed_away(monkeypatch)
     assert auditlog.verify().broken == []
 
 
-@pytest.mark.usefixtures("sealed")
 def test_the_chore_seals_once_a_minute_and_goes_on_at_once_after_a_full_span(monkeypatch):
     monkeypatch.setattr(auditlog, "HORIZON", LATER)
     monkeypatch.setattr(auditlog, "AT_ONCE", 5)
@@ -123,6 +122,7 @@ def test_the_chore_seals_once_a_minute_and_goes_on_at_once_after_a_full_span(mon
     assert auditlog.verify().unsealed == 0
 
 
+@pytest.mark.usefixtures("sealed")
 def test_the_export_has_every_event_and_every_seal_in_order_of_time(capsys):
     call_command("auditlog", "export")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
