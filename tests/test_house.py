@@ -20,6 +20,7 @@ from ingestion.models import FlightStatus, RunStatus
 from ledger.lifecycle import Lifecycle
 from patches.lifecycles import BATCH
 from patches.models.batches import BatchStatus
+from tests.mutants import GUARDS
 
 ROOT = Path(__file__).resolve().parents[1]
 APPS = ("config", "console", "ingestion", "patches", "handoffs", "ledger")
@@ -256,3 +257,9 @@ def test_a_layer_of_the_contract_exists_for_every_app() -> None:
     contract = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     present = [app for app in APPS if any((ROOT / app).glob("*.py"))]
     assert [app for app in present if f'"{app}"' not in contract] == []
+
+
+def test_every_guard_stands_where_the_list_of_guards_has_it() -> None:
+    astray = [guard.name for guard in GUARDS if guard.file and (ROOT / guard.file).read_text().count(guard.code) != 1]
+    without = [guard.name for guard in GUARDS if not (ROOT / "tests" / guard.tests.partition(" ")[0]).is_file()]
+    assert (astray, without) == ([], [])
