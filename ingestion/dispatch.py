@@ -99,6 +99,7 @@ WHERE w.count > 0 ORDER BY s.id
 """
 # A source's next work, in the order of `fairness.line`, locked. A handoff whose reference is being ingested waits for
 # that to end; one that a run holds already is that run's. `class` is fairness.class_of.
+# Bytes that a worker once died of fly alone, whoever brings them again.
 # Written so that old statistics do no harm. When those were taken with nothing under way, PostgreSQL takes a partial
 # index for empty and reads it whole: a scalar subquery, and a status in an expression, leave it no such plan.
 NEXT = """
@@ -131,8 +132,11 @@ runs AS (
   WHERE r.id = ANY (ARRAY(SELECT id FROM line WHERE kind = 'due')) AND r.status || '' IN ('pending', 'retry_wait')
   ORDER BY r.id FOR UPDATE SKIP LOCKED
 ),
+crashed AS MATERIALIZED (
+  SELECT p.payload_id FROM ingestion_ingestrun o JOIN handoffs_handoff p ON p.id = o.handoff_id WHERE o.crashes > 0
+),
 handoffs AS (
-  SELECT h.id, h.size_bytes FROM handoffs_handoff h
+  SELECT h.id, h.size_bytes, h.payload_id IN (SELECT payload_id FROM crashed) AS alone FROM handoffs_handoff h
   WHERE h.id = ANY (ARRAY(SELECT id FROM line WHERE kind = 'fresh')) AND h.status || '' = 'pending'
   ORDER BY h.id FOR UPDATE SKIP LOCKED
 )
@@ -140,7 +144,7 @@ SELECT runs.id, runs.handoff_id, runs.stage, runs.deliveries, runs.alone, h.size
        line.class, line.place, line.kind
 FROM line JOIN runs ON line.kind = 'due' AND runs.id = line.id JOIN handoffs_handoff h ON h.id = runs.handoff_id
 UNION ALL
-SELECT NULL, handoffs.id, %(first)s, 0, false, handoffs.size_bytes, line.class, line.place, line.kind
+SELECT NULL, handoffs.id, %(first)s, 0, handoffs.alone, handoffs.size_bytes, line.class, line.place, line.kind
 FROM line JOIN handoffs ON line.kind = 'fresh' AND handoffs.id = line.id
 ORDER BY class, place, kind
 """

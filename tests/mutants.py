@@ -156,6 +156,7 @@ GUARDS = [
     code("one dispatcher decides", f"{DISPATCH_DIES} two_dispatchers", DISPATCH, "SELECT pg_try_advisory_xact_lock(%s), now()", "SELECT %s > 0, now()"),
     code("a newer payload waits its turn", f"{DISPATCH_DIES} newer_payload", DISPATCH, "w.status IN ('queued', 'ingesting') LIMIT 1", "false LIMIT 1"),
     code("no plan from old statistics", "ingestion/test_admission.py statistics_of_an_idle", DISPATCH, "AND h.status || '' = 'pending'", "AND h.status = 'pending'"),
+    code("poison is known again", "ingestion/test_admission.py died_of", DISPATCH, "h.payload_id IN (SELECT payload_id FROM crashed) AS alone", "false AS alone"),
     code("a paused source holds", f"{DISPATCH_DIES} paused", "ingestion/fairness.py", "waits = source.paused or", "waits ="),
     code("a cancel looks under a lock", f"{OPERATING_DIES} put_on_a_flight", OPERATING, "ORDER BY id FOR UPDATE", "ORDER BY id"),
     code("a cancel is heeded", f"{OPERATING_DIES} under_way", "ingestion/stopping.py", "for run_id, asked_by in boarded.called_off.items():", "for run_id, asked_by in ():"),

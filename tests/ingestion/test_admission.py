@@ -223,6 +223,19 @@ def test_a_run_that_is_to_fly_alone_does(settings):
     assert suspect.handoff_id not in second[1]
 
 
+def test_bytes_that_a_worker_died_of_fly_alone_whoever_brings_them(settings):
+    settings.OPEN_FLIGHTS = 2
+    source = make_source()
+    crashed = make_run("quarantined", source=make_source(), crashes=1)
+    again = make_handoff(source=source, payload=crashed.handoff.payload, since=ago(5))
+    for _ in range(3):
+        make_handoff(source=source)
+    dispatch.tick()
+    first, second = aboard()
+    assert first[1] == {again.pk}
+    assert again.pk not in second[1]
+
+
 def test_a_source_whose_work_cannot_go_yet_does_not_take_the_room_of_another(settings):
     settings.OPEN_FLIGHTS, settings.FLIGHT_RUNS = 6, 1
     stuck, free = make_source(weight=100), make_source()
