@@ -8,9 +8,8 @@ container secrets are.
 import os
 import re
 import secrets
-import tempfile
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -28,6 +27,8 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from config.kept_keys import kept_key
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PREFIX = "SLUICEGATE_"
@@ -358,11 +359,11 @@ def load() -> Environment:
     except ValidationError as exc:
         raise SystemExit("\n".join(_line(error) for error in exc.errors(include_url=False))) from None
     if own := environment.own_source_keys:
-        _kept(own, lambda: urlsafe_b64encode(secrets.token_bytes(SEAL_BYTES)).decode())
+        kept_key(own, lambda: urlsafe_b64encode(secrets.token_bytes(SEAL_BYTES)).decode())
     if environment.secret_key:
         return environment
-    kept = _kept(environment.state_dir / "secret_key", lambda: secrets.token_urlsafe(48))
-    return environment.model_copy(update={"secret_key": kept})
+    key = kept_key(environment.state_dir / "secret_key", lambda: secrets.token_urlsafe(48))
+    return environment.model_copy(update={"secret_key": key})
 
 
 def _variable(field: str) -> str:
@@ -376,25 +377,3 @@ def _line(error: Any) -> str:
     message = error["msg"].removeprefix("Value error, ")
     private = variable in SECRETS or variable.endswith("_URL")  # somebody may have put a password into it
     return f"{variable}: {message}" + ("" if private else f" (got {str(error['input'])[:60]!r})")
-
-
-def _kept(kept: Path, make: Callable[[], str]) -> str:
-    """Return a key of the checkout's own; made by the first process that asks, the same for all others."""
-    state_dir = kept.parent
-    try:
-        if not kept.exists():
-            state_dir.mkdir(parents=True, exist_ok=True)
-            descriptor, draft = tempfile.mkstemp(dir=state_dir)  # with mode 0600
-            with os.fdopen(descriptor, "w") as file:
-                file.write(make())
-                if os.getuid() == 0:  # root at work in someone's checkout does not lock them out of it
-                    os.fchown(descriptor, state_dir.stat().st_uid, -1)
-            try:
-                os.link(draft, kept)  # unlike a rename, a link never replaces the key of a faster process
-            except FileExistsError:
-                pass
-            finally:
-                Path(draft).unlink()
-        return kept.read_text()
-    except OSError as exc:
-        raise SystemExit(f"{PREFIX}STATE_DIR: cannot keep a key in {str(state_dir)!r}: {exc.strerror}") from exc
