@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import Celery
 from celery.fixups import django as celery_fixup
-from celery.signals import worker_init, worker_shutting_down
+from celery.signals import celeryd_after_setup, worker_shutting_down
 from kombu.transport import redis as redis_transport
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -46,17 +46,22 @@ fixup.DjangoWorkerFixup.close_database = _close_old
 
 
 @worker_shutting_down.connect
-def surrender_flights(how: str, **_: Any) -> None:
-    """On a cold shutdown the children are ended in the middle of their work: that is not a crash of it."""
+def surrender_work(how: str, **_: Any) -> None:
+    """On a cold shutdown the children are ended in the middle of their work: that is not a crash of it.
+
+    A sync may take an hour: nobody waits so long for its end.
+    """
+    from ingestion.workers import give_back_syncs, surrender  # noqa: PLC0415
+
     if how == "Cold":
-        from ingestion.workers import surrender  # noqa: PLC0415
-
         surrender()
+    give_back_syncs()
 
 
-@worker_init.connect
-def load_models(**_: Any) -> None:
-    """Load the models in the worker's parent, so that its children share their memory."""
-    from ingestion.stages import warm  # noqa: PLC0415
+@celeryd_after_setup.connect
+def load_models(instance: Any, **_: Any) -> None:
+    """Load the models in the worker's parent, so that its children share their memory, if it is to use them."""
+    if "stages" in instance.app.amqp.queues.consume_from:
+        from ingestion.stages import warm  # noqa: PLC0415
 
-    warm()
+        warm()

@@ -223,6 +223,9 @@ class Environment(BaseSettings):
     worker_concurrency: Annotated[int, Field(ge=0, le=256), AfterValidator(_usable_cpus)] = Field(
         default=0, description="Processes of one worker. 0: as many as usable CPUs, at most 8."
     )
+    sync_concurrency: int = Field(
+        default=2, ge=1, le=64, description="Sources that one worker syncs at the same time, in `make up`."
+    )
     web_port: Port = Field(default=8000, description="Port of the console, on the loopback.")
     flower_port: Port = Field(default=5555, description="Port of Flower, on the loopback.")
     embeddings: str = Field(default="wordllama", min_length=1, description="Name of the embeddings adapter.")

@@ -154,6 +154,7 @@ SHARED_STORAGE = ENVIRONMENT.shared_storage
 FLIGHT_RUNS = ENVIRONMENT.flight_runs
 FLIGHT_BYTES = ENVIRONMENT.flight_bytes
 WORKER_CONCURRENCY = ENVIRONMENT.worker_concurrency
+SYNC_CONCURRENCY = ENVIRONMENT.sync_concurrency
 # One at work and one at hand for each process, and one for a source that has none of its own.
 OPEN_FLIGHTS = 2 * WORKER_CONCURRENCY + 1
 STATE_DIR = ENVIRONMENT.state_dir

@@ -8,7 +8,18 @@ from django.db.models.functions import Cast, Length
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from ingestion.models import Flight, IngestRun, Memo, Quarantine, RetryRule, Spending, StageOutput, Turn
+from ingestion.models import (
+    Flight,
+    IngestRun,
+    Memo,
+    Occurrence,
+    Quarantine,
+    RetryRule,
+    Schedule,
+    Spending,
+    StageOutput,
+    Turn,
+)
 from ingestion.reviewing import Unclear, approve, reject
 from ingestion.stages import ORDER
 from ledger import rendering
@@ -132,6 +143,34 @@ class TurnAdmin(Listing[Turn]):
     list_display_links = None
     list_select_related = ("source__reflection",)
     searches = (number("a source's id"),)
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(Listing[Schedule]):
+    list_display = (linked("source"), "when", "next_at", "overlap", "grace_s", "jitter_s")
+    list_display_links = None
+    list_select_related = ("source__reflection",)
+    searches = (number("a source's id"),)
+
+    @admin.display(description="when")
+    def when(self, schedule: Schedule) -> str:
+        return str(schedule)
+
+
+@admin.register(Occurrence)
+class OccurrenceAdmin(Listing[Occurrence]):
+    lifecycle = "occurrence"
+    list_display = ("id", "state", "why", linked("source"), "cause", "scheduled_for", "attempts", "since", "detail")
+    list_filter = ("status", "cause")
+    list_select_related = ("source__reflection",)
+    deferred = ("traceback",)
+    hidden = ("traceback",)
+    shows = ("trace",)
+    searches = (number("a sync's id"),)
+
+    @admin.display(description="traceback")
+    def trace(self, occurrence: Occurrence) -> SafeString:
+        return rendering.block(occurrence.traceback)
 
 
 @admin.register(StageOutput)

@@ -29,6 +29,7 @@ LIFECYCLES = {
     "run": "ingestion_ingestrun",
     "flight": "ingestion_flight",
     "batch": "patches_patchbatch",
+    "occurrence": "ingestion_occurrence",
 }
 
 CHECKS: Mapping[str, str] = {

@@ -1,4 +1,4 @@
-"""How a run and a flight may go from status to status."""
+"""How runs, flights and the occurrences of syncs may go from status to status."""
 
 from ledger.lifecycle import Lifecycle
 
@@ -31,3 +31,12 @@ RUN = Lifecycle(
 )
 
 FLIGHT = Lifecycle("flight", {"open": frozenset({"landed", "lost"})})
+
+OCCURRENCE = Lifecycle(
+    "occurrence",
+    {
+        "due": frozenset({"running", "skipped", "missed"}),
+        # back to due: to try again, or because its worker was told to end or was not heard of any more
+        "running": frozenset({"done", "failed", "due"}),
+    },
+)

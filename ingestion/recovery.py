@@ -11,7 +11,7 @@ import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
 from ingestion import indexing
-from ingestion.repairs import crashes, probes, reviews, strays, unapplied, uncarried, unheard
+from ingestion.repairs import crashes, probes, reviews, strays, syncs, unapplied, uncarried, unheard
 from ledger import statements
 from ledger.crashpoints import reached
 
@@ -29,6 +29,10 @@ REPAIRS: Mapping[str, Callable[[str], int]] = {
     "batches_uncarried": uncarried.repair,
     "probes_ended": probes.repair,
     "reviews_over": reviews.repair,
+    "syncs_lost": syncs.lost,
+    "syncs_given_up": syncs.give_up,
+    "schedules_fired": syncs.fire,
+    "syncs_rung": syncs.ring,
 }
 
 

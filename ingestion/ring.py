@@ -1,7 +1,7 @@
-"""Ring the broker's bell: for a flight, the chain of the stages that its runs still have before them; for the index."""
+"""Ring the broker's bell: for a flight, the chain of the stages before its runs; for a sync; for the index."""
 
 import structlog
-from celery import chain, signature
+from celery import Signature, chain, signature
 
 from ingestion.stages import ORDER
 
@@ -24,15 +24,30 @@ def ring(flight_id: int, stage: str) -> None:
         )
         for name in ORDER[ORDER.index(stage) :]
     ]
+    _publish(chain(*links), flight=flight_id)
+
+
+def ring_sync(occurrence_id: int) -> None:
+    """Publish the message for an occurrence; as `ring`."""
+    link = signature(
+        "ingestion.sync",
+        args=(occurrence_id,),
+        immutable=True,
+        queue="sync",
+        task_id=f"{occurrence_id}.sync",
+        shadow="sync",
+        argsrepr=f"occurrence={occurrence_id}",
+    )
+    _publish(link, occurrence=occurrence_id)
+
+
+def _publish(message: Signature, **what: int) -> None:
     try:
-        chain(*links).apply_async(ignore_result=True)
+        message.apply_async(ignore_result=True)
     except Exception as refusal:
-        log.warning("the broker does not answer", flight=flight_id, error=type(refusal).__name__)
+        log.warning("the broker does not answer", error=type(refusal).__name__, **what)
 
 
 def ring_for_index() -> None:
     """Ask a worker to look at the vector index. Asked twice, the second one finds nothing to do."""
-    try:
-        signature("ingestion.index", immutable=True).apply_async(ignore_result=True)
-    except Exception as refusal:
-        log.warning("the broker does not answer", error=type(refusal).__name__)
+    _publish(signature("ingestion.index", immutable=True))

@@ -20,7 +20,9 @@ def programs(*, web: bool, flower_password: str | None) -> Iterator[Program]:
     if web:
         yield _web()
     yield Program("dispatcher", (sys.executable, str(settings.ROOT / "manage.py"), "dispatcher"))
-    yield _worker()
+    yield _worker("worker", "stages", settings.WORKER_CONCURRENCY)
+    # apart, as a sync may wait until there is room: for what the stages take on
+    yield _worker("syncer", "sync", settings.SYNC_CONCURRENCY)
     yield Program("beat", (*CELERY, "beat", "--pidfile=", "--loglevel", "WARNING"))
     if flower_password:
         yield _flower(flower_password)
@@ -32,10 +34,10 @@ def _web() -> Program:
     return Program("web", (*PYTHON, "gunicorn", "config.wsgi", *where, *size, "--log-level", "warning"))
 
 
-def _worker() -> Program:
-    size = ("--queues", "stages,sync", "--concurrency", str(settings.WORKER_CONCURRENCY))
+def _worker(name: str, queue: str, processes: int) -> Program:
+    size = ("--queues", queue, "--concurrency", str(processes))
     quiet = ("--without-gossip", "--without-mingle", "--loglevel", "WARNING")
-    return Program("worker", (*CELERY, "worker", "--hostname", "worker@%h", *size, *quiet))
+    return Program(name, (*CELERY, "worker", "--hostname", f"{name}@%h", *size, *quiet))
 
 
 def _flower(password: str) -> Program:

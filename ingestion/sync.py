@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -80,6 +81,11 @@ class SyncReport:
     skipped: Counter[Reason] = field(default_factory=Counter)
     complete: bool = False
     left_behind: int = 0  # items that could not be read for a cause outside them: they are tried again
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, by the fields' names."""
+        counters = {name: value for name, value in vars(self).items() if isinstance(value, Counter)}
+        return vars(self) | {name: {r.value: n for r, n in counter.items()} for name, counter in counters.items()}
 
 
 def sync(

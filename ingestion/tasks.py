@@ -1,8 +1,8 @@
-"""One door a stage, so that Flower shows the stages by name. What happens behind it is flights.advance's."""
+"""One door a stage, so that Flower shows the stages by name, and those of the syncs. What happens is behind them."""
 
 from celery import shared_task
 
-from ingestion import indexing
+from ingestion import indexing, workers
 from ingestion.workers import take_on
 
 
@@ -44,3 +44,13 @@ def apply(flight_id: int) -> None:
 @shared_task(name="ingestion.index")
 def index() -> None:
     indexing.work()
+
+
+@shared_task(name="ingestion.sync")
+def sync(occurrence_id: int) -> None:
+    workers.sync(occurrence_id)
+
+
+@shared_task(name="ingestion.fire")
+def fire(source_id: int) -> None:
+    workers.fire(source_id)

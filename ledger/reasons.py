@@ -72,6 +72,18 @@ class Reason(models.TextChoices):
     POLICY_GAVE_UP = "policy_gave_up", "The retry policy allows no further attempt"
     RELEASED = "released", "An operator sent it back to work"
     RESUMED = "resumed", "Its source goes on after a pause"
+    # when a source is synced
+    SCHEDULED = "scheduled", "The time of its schedule came"
+    ASKED_FOR = "asked_for", "A person or program asked for it"
+    HINTED = "hinted", "Something in the source changed"
+    SYNCED = "synced", "The source was listed to its end"
+    OVERLAP = "overlap", "The one before it had not ended"
+    TOO_LATE = "too_late", "Its time passed while nobody could begin it"
+    SYNC_BUSY = "sync_busy", "Another process is syncing the source"
+    INTERRUPTED = "interrupted", "Its worker was told to end"
+    # what was done to a source
+    SCHEDULE_SET = "schedule_set", "The source's schedule was set"
+    SCHEDULE_REMOVED = "schedule_removed", "The source's schedule was taken away"
     SECRET_SET = "secret_set", "A secret of the source was set"
     SECRET_FORGOTTEN = "secret_forgotten", "A secret of the source was deleted"
     SEALED = "sealed", "A secret of the source cannot be opened with the keys at hand"

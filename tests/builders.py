@@ -10,7 +10,7 @@ from django.utils import timezone
 from handoffs import payloads
 from handoffs.models import Handoff, Payload, Reference, Reflection, Source, reference_id
 from ingestion.lifecycles import DUE
-from ingestion.models import Flight, IngestRun
+from ingestion.models import Flight, IngestRun, Occurrence
 from patches.models import PatchBatch, Verdict
 
 serial = count(1)
@@ -106,3 +106,15 @@ def make_run(status: str = "pending", **fields: Any) -> IngestRun:
         fields["duplicate_of"] = make_run("completed", source=source)
     given = {"reflection": source.reflection, "source": source, "idempotency_key": f"key-{next(serial)}"}
     return IngestRun.objects.create(status=status, **given | fields)
+
+
+def make_occurrence(status: str = "due", **fields: Any) -> Occurrence:
+    now = timezone.now()
+    given: dict[str, Any] = {"scheduled_for": now + timedelta(microseconds=next(serial)), "by": "tests"}
+    if "source" not in fields:
+        fields["source"] = make_source()
+    if status == "due":
+        given["next_attempt_at"] = now
+    if status == "running":
+        given |= {"lease_until": now + timedelta(seconds=60), "started_at": now, "worker": "w", "fence": 1}
+    return Occurrence.objects.create(status=status, **given | fields)

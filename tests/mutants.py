@@ -92,6 +92,8 @@ OPERATING, OPERATING_DIES = "ingestion/operating.py", "ingestion/test_operating.
 RELEASING, QUARANTINE_DIES = "ingestion/releasing.py", "ingestion/test_quarantine.py"
 POLICIES_DIE, MACHINE_DIES = "ingestion/test_policies.py", "properties/test_ledger_machine.py"
 ROLLING, ROLLING_DIES = "console/rolling.py", "console/test_rolling.py"
+FIRING, SCHEDULES_DIE = "ingestion/firing.py", "ingestion/test_schedules.py"
+OCCURRENCES, OCCURRENCES_DIE = "ingestion/occurrences.py", "ingestion/test_occurrences.py"
 SEALING, SEALING_DIES = "handoffs/sealing.py", "handoffs/test_sealing.py"
 INTAKE_DIES, PAYLOADS_DIE = "handoffs/test_intake.py", "handoffs/test_payloads.py"
 VAULT, VAULT_DIES = "ingestion/connectors/obsidian/vault.py", "ingestion/connectors/test_obsidian.py"
@@ -129,6 +131,22 @@ GUARDS = [
     code("nobody else is waited for", f"{ROLLING_DIES} not_waited_for", ROLLING, "waited_for & _writers(feed)", "_writers(feed)"),
     code("of two dispatchers one counts", f"{ROLLING_DIES} two_dispatchers", ROLLING, "Mark.objects.select_for_update().get", "Mark.objects.get"),
     code("nothing is summed up twice", f"{ROLLING_DIES} recount", ROLLING, "update(seen=seen, ", "update("),
+    # schedules and occurrences
+    code("a time is dealt with once", f"{SCHEDULES_DIE} called_out_often", FIRING, "    statements.run(MOVE_ON", "    False and statements.run(MOVE_ON"),
+    code("row lock of a schedule", f"{SCHEDULES_DIE} two_clocks", FIRING, "FOR UPDATE OF s SKIP LOCKED", ""),
+    code("the clock of the database", f"{SCHEDULES_DIE} seconds_early", FIRING, "WHERE s.next_at <= now() + %(early)s * interval '1 s' AND", "WHERE %(early)s::float IS NOT NULL AND"),
+    code("none is made up for after its grace", f"{SCHEDULES_DIE} late_time", FIRING, "coming.now - latest > max(", "False and max("),
+    code("overlap", f"{SCHEDULES_DIE} meets", FIRING, "elif coming.due or (", "elif False and ("),
+    code("not before its time", f"{OCCURRENCES_DIE} before_its_time", OCCURRENCES, "next_attempt_at__lte=Now(), ", ""),
+    code("no sync of a paused source", f"{OCCURRENCES_DIE} before_its_time", OCCURRENCES, ", source__paused=False", ""),
+    code("fence of an occurrence", f"{OCCURRENCES_DIE} writes_no_end", OCCURRENCES, "pk=self.occurrence.pk, fence=self.fence", "pk=self.occurrence.pk"),
+    code("fence in the beat of a sync", f"{OCCURRENCES_DIE} renewed", OCCURRENCES, "AND status = 'running' AND fence = %(fence)s", "AND %(fence)s::int IS NOT NULL"),
+    code("who lost the lease stops", f"{OCCURRENCES_DIE} next_page", OCCURRENCES, "if lost.is_set():", "if False:"),
+    unique("one_due_occurrence_per_source", f"{SCHEDULES_DIE} one_that_is_due"),
+    unique("one_running_occurrence_per_source", f"{SCHEDULES_DIE} one_that_is_due"),
+    check("one_occurrence_per_source_and_time", "ingestion_occurrence", f"{SCHEDULES_DIE} set_back"),
+    check("due_occurrence_has_a_time", "ingestion_occurrence", f"{SCHEDULES_DIE} nobody_would_find"),
+    check("running_occurrence_has_a_lease", "ingestion_occurrence", f"{SCHEDULES_DIE} nobody_would_find"),
     # constraints of runs and flights
     unique("one_active_run_per_handoff", f"{CONSTRAINTS_DIE} handoff_has_one_active"),
     unique("one_active_run_per_content", f"{CONSTRAINTS_DIE} content_of_a_source"),

@@ -15,8 +15,8 @@ from django.db import models
 from handoffs.lifecycles import HANDOFF
 from handoffs.models import HandoffStatus
 from ingestion.connectors import CONNECTORS
-from ingestion.lifecycles import FLIGHT, RUN
-from ingestion.models import FlightStatus, RunStatus
+from ingestion.lifecycles import FLIGHT, OCCURRENCE, RUN
+from ingestion.models import FlightStatus, OccurrenceStatus, RunStatus
 from ledger.lifecycle import Lifecycle
 from patches.lifecycles import BATCH
 from patches.models.batches import BatchStatus
@@ -30,7 +30,13 @@ SAYS_NOTHING = {"utils", "helpers", "common", "base", "core", "services", "manag
 MAY_SET_VARIABLES = {"config/environment.py", "config/celery.py"}
 # Retries are rows in the ledger (next_attempt_at), and chains carry no state: docs/decisions/0002.
 CELERYS_OWN_WAYS = {"countdown", "eta", "autoretry_for", "chord", "retry", "rate_limit", "apply_async", "delay"}
-LIFECYCLES = [(HANDOFF, HandoffStatus), (RUN, RunStatus), (FLIGHT, FlightStatus), (BATCH, BatchStatus)]
+LIFECYCLES = [
+    (HANDOFF, HandoffStatus),
+    (RUN, RunStatus),
+    (FLIGHT, FlightStatus),
+    (BATCH, BatchStatus),
+    (OCCURRENCE, OccurrenceStatus),
+]
 
 
 def sources() -> list[Path]:
@@ -227,8 +233,9 @@ def test_every_status_has_its_lifecycles_trigger_and_check() -> None:
 def test_the_steps_are_in_the_same_order_in_every_process() -> None:
     """The triggers are made of them: an order that follows a set's would be a new migration each time one looks."""
     asks = (
-        "from handoffs.lifecycles import HANDOFF; from ingestion.lifecycles import FLIGHT, RUN; "
-        "from patches.lifecycles import BATCH; print([one.pairs() for one in (HANDOFF, RUN, FLIGHT, BATCH)])"
+        "from handoffs.lifecycles import HANDOFF; from ingestion.lifecycles import FLIGHT, OCCURRENCE, RUN; "
+        "from patches.lifecycles import BATCH; "
+        "print([one.pairs() for one in (HANDOFF, RUN, FLIGHT, BATCH, OCCURRENCE)])"
     )
     answers = {python("-c", asks, PYTHONHASHSEED=str(seed)) for seed in range(3)}
     assert len(answers) == 1

@@ -41,7 +41,7 @@ def add_filters(parser: ArgumentParser, statuses: Sequence[str], *, of_runs: boo
     if of_runs:
         parser.add_argument("--failure", choices=KINDS, metavar="CLASS", help="whose last failure was of this class")
         parser.add_argument("--fingerprint", help="that failed in this way, as quarantine list shows it")
-    parser.add_argument("--older-than", type=_age, metavar="AGE", help="there for longer, such as 90s, 15m, 2h or 3d")
+    parser.add_argument("--older-than", type=age, metavar="AGE", help="there for longer, such as 90s, 15m, 2h or 3d")
     parser.add_argument("--limit", type=positive, help=f"no more than this (lists: {SHOWN}; deeds: all)")
     parser.add_argument("--after", type=int, default=0, metavar="ID", help="beyond this id: the next page")
     parser.add_argument("--all", action="store_true", help="a deed without ids and filters is for all that it can be")
@@ -102,7 +102,8 @@ def sources(names: Sequence[str], reflection: str | None = None) -> QuerySet[Sou
     return Source.objects.filter(pk__in=found).order_by("pk")
 
 
-def _age(text: str) -> timedelta:
+def age(text: str) -> timedelta:
+    """A length of time, as an option's type."""
     match = re.fullmatch(r"(\d{1,6})([smhd])", text)
     if not match:
         raise ArgumentTypeError(f"{text!r} is no age: give 90s, 15m, 2h or 3d")

@@ -1,5 +1,6 @@
-"""How it gets done: runs in their flights."""
+"""How it gets done: runs in their flights, and when the sources are synced."""
 
+from ingestion.models.occurrences import Cause, Occurrence, OccurrenceStatus, Overlap, Schedule
 from ingestion.models.runs import (
     Flight,
     FlightStatus,
@@ -17,15 +18,20 @@ from ingestion.models.runs import (
 )
 
 __all__ = [
+    "Cause",
     "Flight",
     "FlightStatus",
     "IngestRun",
     "IngestRunQuerySet",
     "Memo",
+    "Occurrence",
+    "OccurrenceStatus",
+    "Overlap",
     "Quarantine",
     "QuarantineQuerySet",
     "RetryRule",
     "RunStatus",
+    "Schedule",
     "Spending",
     "Stage",
     "StageOutput",

@@ -12,12 +12,16 @@ from tests.chaos.rig import LEASE_S, Rig, eventually, rigged
 
 STAGES = ("fetch", "chunk", "embed", "entity", "fact", "eval", "apply")
 IN_WORKER = [f"{stage}.{moment}" for stage in STAGES for moment in ("boarded", "before_commit", "after_commit")]
+IN_OCCURRENCE = ["occurrence.boarded", "occurrence.before_commit", "occurrence.after_commit"]
+IN_OCCURRENCE += ["sync.before_commit", "sync.after_commit"]
+IN_FIRE = ["fire.before_commit", "fire.after_commit"]
 IN_SYNC = ["sync.before_commit", "sync.after_commit", "dispatch.before_commit", "dispatch.after_commit"]
 
 
 # What the suite takes; the others are alike, and left to `make chaos`.
 SAMPLE = {"fetch.before_commit", "fetch.after_commit", "fact.after_commit", "entity.boarded", "apply.before_commit"}
-SAMPLE |= {"apply.after_commit", "apply.boarded", *IN_SYNC}
+SAMPLE |= {"apply.after_commit", "apply.boarded", *IN_SYNC, "occurrence.before_commit", "sync.after_commit"}
+SAMPLE |= {"fire.after_commit"}
 
 
 def points(*names: str) -> list[Any]:
@@ -146,5 +150,53 @@ def test_worker_frozen_before_its_work_finds_its_lease_lost(rig, folder, undistu
     frozen = eventually(lambda: rig.obeyed(point), within_s=30, what=f"a worker at {point}")
     ingest.wait(60)  # the others finish what it held
     os.kill(frozen, signal.SIGCONT)
+    assert_as_if_nothing_had_happened(rig, reflection, undisturbed)
+    rig.forget()
+
+
+SCHEDULED = """
+from datetime import timedelta
+from django.db import transaction
+from ingestion.connectors import DEFAULT
+from ingestion.ingesting import register
+from ingestion.schedules import set_schedule
+source = register({reflection!r}, DEFAULT, "corpus", {{"root": {folder!r}}})
+with transaction.atomic():
+    set_schedule(source, every=timedelta(seconds=1), by="tests")
+print(source.pk)
+"""
+FIRED = "from ingestion.firing import fire_one; fire_one({source}, by='beat')"
+NO_MORE = "DELETE FROM ingestion_schedule RETURNING source_id"
+OCCURRENCES = "SELECT status, count(*) FROM ingestion_occurrence WHERE source_id = %s GROUP BY 1"
+OPEN = "SELECT 1 FROM handoffs_handoff WHERE source_id = %s AND status IN ('pending', 'queued', 'ingesting')"
+
+
+def scheduled(rig: Rig, folder: Path, reflection: str) -> int:
+    done = rig.manage("shell", "--verbosity", "0", "-c", SCHEDULED.format(reflection=reflection, folder=str(folder)))
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def worked_off(rig: Rig, source: int) -> bool:
+    stands = dict(rig.query(OCCURRENCES, source))
+    return "done" in stands and not stands.keys() & {"due", "running"} and not rig.query(OPEN, source)
+
+
+@pytest.mark.parametrize("point", points(*IN_OCCURRENCE, *IN_FIRE))
+def test_a_scheduled_sync_that_is_killed_at_a_commit_is_taken_up_again(rig, folder, undisturbed, point):
+    """By whoever sweeps, without beat: the worker dies, or who turns the time into an occurrence."""
+    reflection = reflection_of(point, "scheduled")
+    source = scheduled(rig, folder, reflection)
+    rig.order(point, "kill")
+    rig.manage("shell", "--verbosity", "0", "-c", FIRED.format(source=source))
+    dispatcher = rig.start_dispatcher()
+    try:
+        eventually(lambda: rig.query(OCCURRENCES, source), within_s=60, what="an occurrence")
+        rig.query(NO_MORE)
+        eventually(lambda: worked_off(rig, source), within_s=60, what="the sync and its runs")
+    finally:
+        dispatcher.kill()
+        dispatcher.wait()
+    assert rig.obeyed(point)
     assert_as_if_nothing_had_happened(rig, reflection, undisturbed)
     rig.forget()

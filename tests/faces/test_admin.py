@@ -18,7 +18,7 @@ from psycopg.types.range import Range
 
 from handoffs import tokens
 from handoffs.models import Secret, Source, Submission
-from ingestion.models import IngestRun, Memo, Quarantine, RetryRule, Spending, StageOutput, Turn
+from ingestion.models import IngestRun, Memo, Quarantine, RetryRule, Schedule, Spending, StageOutput, Turn
 from ledger import listing
 from ledger.models import Event, Seal
 from patches.models import (
@@ -40,7 +40,15 @@ from patches.models import (
     UncarriedBatch,
     Verdict,
 )
-from tests.builders import make_batch, make_handoff, make_payload, make_reference, make_run, make_source
+from tests.builders import (
+    make_batch,
+    make_handoff,
+    make_occurrence,
+    make_payload,
+    make_reference,
+    make_run,
+    make_source,
+)
 
 APPS = ("ledger", "handoffs", "patches", "ingestion")
 TABLES = [model for app in APPS for model in apps.get_app_config(app).get_models()]
@@ -70,6 +78,8 @@ def make_history(source: Source | None = None) -> IngestRun:
     StageOutput.objects.create(run=run, stage="fetch", recipe="reading/1", data={"text": "told & kept"})
     Spending.objects.create(run=run, stage="fact", recipe="openai-m", input_tokens=100, output_tokens=20, cost=1)
     Turn.objects.get_or_create(source=source)
+    Schedule.objects.get_or_create(source=source, every_s=60, next_at="2026-01-01T00:00Z")
+    make_occurrence("done", source=source)
     Secret.objects.get_or_create(source=source, name="password", sealed="sealed", set_by="somebody")
     Memo.objects.create(stage="embed", recipe="hashing", text_hash=uuid4().hex, vector=[0.0, 1.0])
     Event.objects.create(

@@ -90,9 +90,9 @@ class Up:
         return re.search(pattern, self.log.read_text())
 
     def workers(self) -> list[int]:
-        """The worker's first process: the one whose parent is `up`."""
+        """The first process of the stages' worker: the one whose parent is `up`."""
         return [
-            pid for pid, line in belonging_to(self.store.state_dir).items() if " worker " in line and self.begot(pid)
+            pid for pid, line in belonging_to(self.store.state_dir).items() if " worker@" in line and self.begot(pid)
         ]
 
     def begot(self, pid: int) -> bool:

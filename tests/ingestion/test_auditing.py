@@ -11,9 +11,12 @@ from psycopg.types.range import Range
 from handoffs import payloads
 from ingestion import auditing, dispatch
 from ingestion.auditing import audit, names
+from ingestion.lifecycles import OCCURRENCE
+from ingestion.models import Occurrence
 from ingestion.recovery import sweep
+from ledger.reasons import Reason
 from patches.models import Alias, Entity, Identity
-from tests.builders import make_batch, make_flight, make_handoff, make_run, make_source
+from tests.builders import make_batch, make_flight, make_handoff, make_occurrence, make_run, make_source
 from tests.flying import deliver, fly, open_flights, remove, silence, work_off
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("models")]
@@ -68,6 +71,12 @@ def altered_bytes() -> None:
         file.write(b"altered")
 
 
+def missed_but_called_done() -> None:
+    rows = Occurrence.objects.filter(pk=make_occurrence().pk)
+    OCCURRENCE.move(rows, was={"due"}, to="missed", reason=Reason.TOO_LATE, by="tests", next_attempt_at=None)
+    sql("UPDATE ingestion_occurrence SET status = 'done'")
+
+
 def word_of_a_batch_not_applied() -> None:
     one, other = Entity.objects.order_by("pk")[:2]
     Identity.objects.create(batch=make_batch(), n=0, entity=one, same_as=other)
@@ -108,6 +117,7 @@ DAMAGE: Mapping[str, Callable[[], object]] = {
         "status = 'failed'", "status = 'completed'", "ingestion_ingestrun"
     ),
     "flight_whose_last_event_is_not_its_status": applied("status = 'lost'", table="ingestion_flight"),
+    "occurrence_whose_last_event_is_not_its_status": missed_but_called_done,
     "batch_whose_last_event_is_not_its_status": applied("status = 'superseded'"),
     "identity_live_otherwise_than_its_batch": word_of_a_batch_not_applied,
     "assertion_that_counts_in_a_slot_not_its_own": applied("slot = gen_random_uuid()", table="patches_assertion"),
