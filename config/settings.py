@@ -185,7 +185,7 @@ LOGGING = {
 
 # Each line has a measured reason: docs/decisions/0002-postgres-is-the-only-queue.md
 CELERY_BROKER_URL = SERVERS.redis_url
-CELERY_RESULT_BACKEND = None
+CELERY_RESULT_BACKEND = CELERY_RESULT_EXPIRES = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -226,4 +226,4 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_QUEUES = [Queue(name, Exchange(name, "direct"), routing_key=name) for name in ("stages", "sync")]
 CELERY_TASK_DEFAULT_QUEUE = CELERY_TASK_DEFAULT_EXCHANGE = CELERY_TASK_DEFAULT_ROUTING_KEY = "stages"
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "ingestion.clock:Clock"
