@@ -6,6 +6,7 @@ from ingestion import dispatch
 from ingestion.flights import advance
 from ingestion.models import IngestRun
 from ingestion.recovery import sweep
+from ledger import statements
 from patches.models import Assertion, Carrier, Fact, Passage, PatchBatch, UncarriedBatch
 from tests.builders import make_source
 from tests.flying import deliver, deliver_all, fly, open_flights, remove, runs, standing, work_off
@@ -63,15 +64,18 @@ def test_two_equal_files_in_two_flights_at_once_are_ingested_once(source, settin
     deliver(source, a=TEXT, b=TEXT)
     dispatch.tick()
     first, second = open_flights()
-    claiming = []
+    claiming, waits_at = [], []
 
     def the_other_claims_too():
         claiming.append(elsewhere(advance, second.pk, "fetch", worker="second"))  # returns once it waits for our claim
+        waits_at.extend(statements.rows("SELECT locktype FROM pg_locks WHERE NOT granted"))
 
     at("fetch.before_commit", the_other_claims_too)
     assert advance(first.pk, "fetch", worker="first") is True
 
     assert claiming[0].result(timeout=20) is False
+    # Not at the unique constraint: whoever runs into that has to land its runs one by one.
+    assert waits_at == [("advisory",)]
     waits = IngestRun.objects.get(status="pending")
     assert waits.reason == "content_claimed"
     assert waits.waits_for == IngestRun.objects.get(flight=first)
