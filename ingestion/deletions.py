@@ -84,11 +84,16 @@ def _too_many(absent: int, live: int) -> bool:
 
 def _retire(absent: Sequence[UUID], *, by: str) -> None:
     with transaction.atomic(durable=True):
-        mark_gone(absent)
-        drop(absent)
-        handoffs = Handoff.objects.filter(reference__in=absent)
-        HANDOFF.move(handoffs, was=WAITING, to="cancelled", reason=Reason.VANISHED, by=by)
-        runs = IngestRun.objects.filter(handoff__reference__in=absent, status__in=DUE | {"in_review"})
-        call_off(dict(runs.values_list("pk", "handoff_id")), Reason.VANISHED, "cancelled", by=by)
+        retire(absent, Reason.VANISHED, by=by)
         reached("gone.before_commit")
     reached("gone.after_commit")
+
+
+def retire(references: Sequence[UUID], reason: Reason, *, by: str) -> None:
+    """End what waits of the references, and have what they taught withdrawn. Needs a transaction."""
+    mark_gone(references)
+    drop(references)
+    handoffs = Handoff.objects.filter(reference__in=references)
+    HANDOFF.move(handoffs, was=WAITING, to="cancelled", reason=reason, by=by)
+    runs = IngestRun.objects.filter(handoff__reference__in=references, status__in=DUE | {"in_review"})
+    call_off(dict(runs.values_list("pk", "handoff_id")), reason, "cancelled", by=by)

@@ -103,7 +103,7 @@ def sync(
     `recheck` reads also what has an equal signature, where that is no proof.
     """
     report = SyncReport()
-    with _alone(source):
+    with alone(source):
         try:
             cursor = Source.objects.values_list("cursor", flat=True).get(pk=source.pk)
             statements.run(LISTING)
@@ -134,7 +134,8 @@ def _keep(source: Source, failure: Failure) -> None:
 
 
 @contextmanager
-def _alone(source: Source) -> Iterator[None]:
+def alone(source: Source) -> Iterator[None]:
+    """Nobody syncs the source meanwhile. Raises SyncBusy when somebody does."""
     [(alone,)] = statements.rows("SELECT pg_try_advisory_lock(%s, %s)", [SYNC_LOCK, source.pk])
     if not alone:
         raise SyncBusy(f"{source} is being synced by another process")

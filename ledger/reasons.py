@@ -82,6 +82,8 @@ class Reason(models.TextChoices):
     SYNC_BUSY = "sync_busy", "Another process is syncing the source"
     INTERRUPTED = "interrupted", "Its worker was told to end"
     # what was done to a source
+    SOURCE_ADDED = "source_added", "The source was added"
+    SOURCE_REMOVED = "source_removed", "The source was taken out, with what it brought"
     SCHEDULE_SET = "schedule_set", "The source's schedule was set"
     SCHEDULE_REMOVED = "schedule_removed", "The source's schedule was taken away"
     SECRET_SET = "secret_set", "A secret of the source was set"

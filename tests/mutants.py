@@ -148,6 +148,7 @@ GUARDS = [
     check("one_occurrence_per_source_and_time", "ingestion_occurrence", f"{SCHEDULES_DIE} set_back"),
     check("due_occurrence_has_a_time", "ingestion_occurrence", f"{SCHEDULES_DIE} nobody_would_find"),
     check("running_occurrence_has_a_lease", "ingestion_occurrence", f"{SCHEDULES_DIE} nobody_would_find"),
+    code("not taken out while it is synced", "ingestion/test_enrolling.py being_synced", "ingestion/sync.py", "    if not alone:", "    if False:"),
     # constraints of runs and flights
     unique("one_active_run_per_handoff", f"{CONSTRAINTS_DIE} handoff_has_one_active"),
     unique("one_active_run_per_content", f"{CONSTRAINTS_DIE} content_of_a_source"),

@@ -108,7 +108,7 @@ def test_a_message_that_comes_twice_is_worked_on_once(source, remote, elsewhere,
 @pytest.mark.django_db(transaction=True)
 def test_while_another_process_syncs_the_source_the_occurrence_waits(source, elsewhere):
     one = due(source)
-    with sync._alone(source):
+    with sync.alone(source):
         assert elsewhere(take_up, one.pk, worker="w").result(timeout=5)
     one.refresh_from_db()
     assert (one.status, one.reason, one.attempts, one.report) == ("due", "sync_busy", 0, {})

@@ -1,30 +1,42 @@
-from argparse import ArgumentParser
+import json
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
 from handoffs.models import Reference, Source
-from ingestion import schedules, triggering
+from handoffs.sealing import NoKey
+from ingestion import enrolling, schedules, triggering
+from ingestion.connectors import CONNECTORS
+from ingestion.management.secrets_given import secrets_given
 from ingestion.management.selecting import age, sources
-from ingestion.models import Overlap
+from ingestion.models import Occurrence, Overlap
 from ingestion.operating import pause, reprocess, resume
 from ledger.commands import SOME_COULD_NOT, OperatorCommand, operator
+from ledger.deeds import Answer
 
 TIMES_SHOWN = 3
+SYNCS_SHOWN = 5
 
 
 class Command(OperatorCommand):
     help = (
-        "Look at sources, sync them now or by a schedule, hold them, let them go on, have what is live done again by "
-        "the present recipe. Exit status: 0 done, 1 some could not, 2 bad usage or no such source."
+        "Add sources and take them out, look at them, sync them now or by a schedule, hold them, let them go on, have "
+        "what is live done again by the present recipe. "
+        "Exit status: 0 done, 1 some could not, 2 bad usage or no such source."
     )
     verbs = {
         "list": "all of them",
+        "show": "one of them, with its latest syncs",
+        "add": "NAME, with --kind and its --option KEY=VALUE …, into --reflection (main)",
+        "check": "ask them, with their secrets, whether they answer",
         "sync": "list them and take in what changed, by a worker; with --wait follow it to its end",
         "schedule": "sync them by --cron or --every, or --never; without these, show the next times",
         "pause": "begin nothing of them; what is under way stops before its next stage",
         "resume": "let them go on",
+        "remove": "take them out: no schedule, no secrets, and what they brought is retired",
         "reprocess": "do again what another recipe made; with --force everything",
     }
 
@@ -35,6 +47,12 @@ class Command(OperatorCommand):
         parser.add_argument("--all", action="store_true", help="every source")
         parser.add_argument("--why", default="", metavar="WORDS", help="why it is paused; shown to who asks")
         parser.add_argument("--force", action="store_true", help="also what the present recipe made")
+        adding = parser.add_argument_group("add")
+        adding.add_argument("--kind", choices=sorted(CONNECTORS), help="of connector")
+        adding.add_argument(
+            "--option", type=option, action="append", default=[], metavar="KEY=VALUE", help="KEY:=JSON is no text"
+        )
+        adding.add_argument("--secret", action="append", default=[], metavar="NAME", help="asked for, or NAME=@FILE")
         syncing = parser.add_argument_group("sync")
         syncing.add_argument("--wait", action="store_true", help="until it ended, or is to be tried again later")
         syncing.add_argument("--accept-deletions", action="store_true", help="believe that what is absent is gone")
@@ -49,6 +67,9 @@ class Command(OperatorCommand):
         timing.add_argument("--grace", type=age, metavar="AGE", help="make up for a time missed by no more (1h)")
         timing.add_argument("--overlap", choices=Overlap.values, help="when the one before has not ended (skip)")
 
+    def handle(self, *args: Any, verb: str, **options: Any) -> None:
+        super().handle(*args, verb="try_out" if verb == "check" else verb, **options)  # Django has a `check` of its own
+
     def list(self, options: dict[str, Any]) -> None:
         known = (
             self.known(options)
@@ -62,6 +83,43 @@ class Command(OperatorCommand):
             self.object({"sources": rows})
         else:
             self.table(rows)
+
+    def show(self, options: dict[str, Any]) -> None:
+        for source in self.meant(options).select_related("reflection", "schedule"):
+            syncs = [sync_line(one) for one in source.occurrences.order_by("-pk")[:SYNCS_SHOWN]]
+            if options["json"]:
+                self.object({**whole(source), "syncs": syncs})
+            else:
+                self.facts(whole(source))
+                self.table(syncs, "\nLatest syncs")
+
+    def add(self, options: dict[str, Any]) -> None:
+        if len(options["names"]) != 1 or not options["kind"]:
+            raise self.wrong("say what: NAME --kind KIND, and its --option KEY=VALUE")
+        given = dict(options["option"])
+        if "root" in given:
+            given["root"] = str(Path(given["root"]).expanduser().resolve())
+        where = (options["reflection"] or "main", options["kind"], options["names"][0])
+        told = {"by": operator(), "dry_run": options["dry_run"]}
+        try:
+            source = enrolling.add(*where, given, secrets_given(options["secret"]), **told)
+        except (ValueError, NoKey) as problem:
+            raise self.wrong(str(problem)) from problem
+        self.tell(Answer({"added": [source.pk]}), options)
+
+    def try_out(self, options: dict[str, Any]) -> None:
+        tried = enrolling.check(self.meant(options))
+        rows = [{"source": str(one.source), "ok": one.ok, "says": one.says} for one in tried]
+        if options["json"]:
+            self.object({"sources": rows})
+        else:
+            self.table(rows)
+        if not all(one.ok for one in tried):
+            raise SystemExit(SOME_COULD_NOT)
+
+    def remove(self, options: dict[str, Any]) -> None:
+        told = enrolling.remove(self.meant(options), by=operator(), dry_run=options["dry_run"])
+        self.tell(told, options)
 
     def sync(self, options: dict[str, Any]) -> None:
         told = {name: options[name] for name in ("accept_deletions", "recheck", "dry_run")}
@@ -137,6 +195,45 @@ def line(source: Any) -> dict[str, Any]:
         "synced_at": source.synced_at,
         "last_error": source.last_error,
     }
+
+
+def whole(source: Any) -> dict[str, Any]:
+    """The source with its options, and the names of its secrets; what stands in the ledger of it, by status."""
+    counts = source.handoffs.order_by().values_list("status").annotate(Count("pk"))
+    source.live = source.references.filter(gone_at=None).count()
+    return line(source) | {
+        "options": source.options,
+        "secrets": sorted(source.secrets.values_list("name", flat=True)),
+        "next": times(source)["next"],
+        "handoffs": dict(sorted(counts)),
+        "deletions_held": source.deletions_held,
+    }
+
+
+def sync_line(one: Occurrence) -> dict[str, Any]:
+    return {
+        "id": one.pk,
+        "status": one.status,
+        "reason": one.reason,
+        "scheduled_for": one.scheduled_for,
+        "cause": one.cause,
+        "by": one.by,
+        "new": one.report.get("new"),
+        "gone": one.report.get("gone"),
+        "detail": one.detail,
+    }
+
+
+def option(text: str) -> tuple[str, Any]:
+    """KEY=VALUE is a text, KEY:=VALUE is JSON; as an option's type."""
+    key, equals, value = text.partition("=")
+    name = key.removesuffix(":")
+    if not equals or not name.isidentifier():
+        raise ArgumentTypeError(f"{text!r}: give KEY=VALUE, or KEY:=JSON for what is no text")
+    try:
+        return name, json.loads(value) if key.endswith(":") else value
+    except ValueError as problem:
+        raise ArgumentTypeError(f"{text!r}: what follows := is JSON") from problem
 
 
 def times(source: Any) -> dict[str, Any]:
