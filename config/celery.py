@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import Celery
 from celery.fixups import django as celery_fixup
-from celery.signals import celeryd_after_setup, worker_shutting_down
+from celery.signals import celeryd_after_setup, heartbeat_sent, worker_shutdown, worker_shutting_down
 from kombu.transport import redis as redis_transport
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -65,3 +65,19 @@ def load_models(instance: Any, **_: Any) -> None:
         from ingestion.stages import warm  # noqa: PLC0415
 
         warm()
+
+
+@heartbeat_sent.connect
+def say_alive(sender: Any, **_: Any) -> None:
+    """Let operators see that the worker is there."""
+    from ingestion import alive  # noqa: PLC0415
+
+    alive.say(sender.eventer.hostname)
+
+
+@worker_shutdown.connect
+def say_good_bye(sender: Any, **_: Any) -> None:
+    """Who ended as asked is not missed."""
+    from ingestion import alive  # noqa: PLC0415
+
+    alive.leave(sender.hostname)

@@ -33,7 +33,8 @@ ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(ENVIRONMENT.csrf_trusted_origins)
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "console.apps.ConsoleConfig",  # before the admin, whose templates it puts on
+    "console.apps.Admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -47,7 +48,6 @@ INSTALLED_APPS = [
     "handoffs",
     "patches",
     "ingestion",
-    "console",
 ]
 MIDDLEWARE = [
     "ledger.requests.named",
@@ -134,7 +134,9 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": SERVERS.redis_client_url,
         "KEY_PREFIX": "sluicegate:cache",
-    }
+    },
+    # what all viewers of a page share for some seconds; it is there when the broker is not
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

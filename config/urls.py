@@ -4,8 +4,6 @@ from django.views.generic import RedirectView
 
 from ingestion.api import api
 
-admin.site.site_header = admin.site.site_title = "Sluicegate"
-
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from console.models import Mark
+from console.models import Gauge, Mark
 from ledger import statements
 
 PAGE = 20_000  # rows of the ledger in one round
@@ -83,19 +83,20 @@ WHERE locktype = 'relation' AND relation = '{table}'::regclass AND mode = 'RowEx
   AND pid IS DISTINCT FROM pg_backend_pid()
 """
 # What could go now or is held up, counted from indexes and no further than it is shown.
-GAUGE = """
-INSERT INTO console_gauge (at, waiting, oldest_s, flights, quarantined, in_review)
-SELECT date_trunc('minute', now()), fresh.rows + due.rows,
-  coalesce(extract(epoch FROM now() - least(fresh.oldest, due.oldest)), 0),
-  (SELECT count(*) FROM ingestion_flight WHERE status = 'open'),
-  (SELECT count(*) FROM (SELECT FROM ingestion_ingestrun WHERE status = 'quarantined' LIMIT %(most)s) q),
-  (SELECT count(*) FROM (SELECT FROM patches_patchbatch WHERE status = 'in_review' LIMIT %(most)s) v)
+STANDING = """
+SELECT date_trunc('minute', now()) AS at, fresh.rows + due.rows AS waiting,
+  coalesce(extract(epoch FROM now() - least(fresh.oldest, due.oldest)), 0)::float AS oldest_s,
+  (SELECT count(*) FROM ingestion_flight WHERE status = 'open') AS flights,
+  (SELECT count(*) FROM (SELECT FROM ingestion_ingestrun WHERE status = 'quarantined' LIMIT %(most)s) q) AS quarantined,
+  (SELECT count(*) FROM (SELECT FROM patches_patchbatch WHERE status = 'in_review' LIMIT %(most)s) v) AS in_review
 FROM (SELECT count(*) AS rows, min(since) AS oldest FROM (
         SELECT since FROM handoffs_handoff WHERE status = 'pending' LIMIT %(most)s) f) fresh,
      (SELECT count(*) AS rows, min(next_attempt_at) AS oldest FROM (
         SELECT next_attempt_at FROM ingestion_ingestrun WHERE status IN ('pending', 'retry_wait')
           AND waits_for_id IS NULL AND next_attempt_at <= now() LIMIT %(most)s) d) due
-ON CONFLICT DO NOTHING
+"""
+GAUGE = f"""
+INSERT INTO console_gauge (at, waiting, oldest_s, flights, quarantined, in_review) {STANDING} ON CONFLICT DO NOTHING
 """
 PRUNE = """
 DELETE FROM {table} WHERE ctid IN (SELECT ctid FROM {table}
@@ -116,6 +117,12 @@ FEEDS: Mapping[str, Feed] = {
     "events": Feed("ledger_event", EVENTS),
     "outputs": Feed("ingestion_stageoutput", OUTPUTS),
 }
+
+
+def standing() -> Gauge:
+    """How deep the queue is now; `at` is the beginning of this minute."""
+    [(at, waiting, oldest_s, flights, quarantined, in_review)] = statements.rows(STANDING, {"most": COUNTED})
+    return Gauge(at, waiting, oldest_s, flights, quarantined, in_review)
 
 
 def roll() -> int:

@@ -69,6 +69,10 @@ class InTheAir:
     lease_s: float
     opened: datetime
 
+    @property
+    def stuck(self) -> bool:
+        return self.lease_s < 0
+
 
 @dataclass(frozen=True)
 class Line:
@@ -106,7 +110,7 @@ class Queue:
     @property
     def stuck(self) -> list[InTheAir]:
         """Flights whose worker is silent, or that none took: the sweep returns them."""
-        return [flight for flight in self.flights if flight.lease_s < 0]
+        return [flight for flight in self.flights if flight.stuck]
 
 
 def queue() -> Queue:
@@ -114,10 +118,15 @@ def queue() -> Queue:
     sources = [Line(*row) for row in statements.rows(SOURCES, {"starved": STARVED_S})]
     return Queue(
         [Depth(*row) for row in statements.rows(DEPTHS)],
-        [InTheAir(*row) for row in statements.rows(FLIGHTS)],
+        in_the_air(),
         sources,
         _caps({line.kind for line in sources}),
     )
+
+
+def in_the_air() -> list[InTheAir]:
+    """The open flights, the oldest first; no more of them than the caps allow."""
+    return [InTheAir(*row) for row in statements.rows(FLIGHTS)]
 
 
 def _caps(kinds: set[str]) -> dict[str, Any]:

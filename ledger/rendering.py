@@ -51,6 +51,14 @@ def moment(at: datetime | None) -> SafeString:
     return format_html('<span class="moment">{}</span>', f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}")
 
 
+def duration(seconds: float) -> str:
+    """A length of time as people say it: two digits, in the largest unit that it fills."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        if seconds >= length:
+            return f"{seconds / length:.2g} {unit}" if seconds < 10 * length else f"{seconds / length:.0f} {unit}"
+    return f"{1000 * seconds:.0f} ms" if seconds else "0"
+
+
 def span(bounds: Range[Any] | None) -> SafeString:
     """A range of times or numbers, open ends as dots."""
     if bounds is None:

@@ -155,7 +155,7 @@ def log_in(console: str, user: str, password: str) -> None:
     assert token
     form = {"csrfmiddlewaretoken": token[1], "username": user, "password": password, "next": "/admin/"}
     with browser.open(f"{console}/admin/login/", urlencode(form).encode(), timeout=10) as page:
-        assert "Site administration" in page.read().decode()
+        assert 'class="verdict' in page.read().decode()
 
 
 def see_an_ingest(up: Up, password: str, folder: Path) -> None:

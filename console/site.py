@@ -1,0 +1,61 @@
+"""The stock admin with a home page of its own, and what all its pages share."""
+
+import re
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.core.cache import caches
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path
+from django.views.decorators.cache import never_cache
+
+from console.overview import RANGES, Overview, look
+from console.verdict import verdict
+from handoffs.models import Source
+
+FRESH_S = 5  # all who look within so long see the same
+USUAL = "24h"
+MAY_LOOK = "ingestion.view_ingestrun"
+
+
+class Site(AdminSite):
+    """Sluicegate's admin."""
+
+    site_header = site_title = "Sluicegate"
+    index_title = "Overview"
+    index_template = "console/home.html"
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        return [path("overview/", self.admin_view(never_cache(self.overview)), name="overview"), *super().get_urls()]
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """The home page: the overview for who may see runs, and the tables that the person may see."""
+        shown = overview_of(request) if request.user.has_perm(MAY_LOOK) else {}
+        return super().index(request, {**shown, **(extra_context or {})})
+
+    def overview(self, request: HttpRequest) -> TemplateResponse:
+        """The overview alone: what the home page fetches of itself to stay fresh."""
+        if not request.user.has_perm(MAY_LOOK):
+            raise PermissionDenied
+        return TemplateResponse(request, "console/overview.html", overview_of(request))
+
+
+def overview_of(request: HttpRequest) -> dict[str, Any]:
+    """What the address asks for: `range`, one of RANGES, and `source`, an id. Nonsense means the usual."""
+    range_ = RANGES.get(request.GET.get("range", ""), RANGES[USUAL])
+    given = request.GET.get("source", "")
+    source = Source.objects.filter(pk=given).first() if re.fullmatch("[0-9]{1,18}", given) else None
+    seen = see(range_.name, source.pk if source else None)
+    return {"seen": seen, "verdict": verdict(seen), "ranges": list(RANGES), "source": source}
+
+
+def see(range_name: str, source: int | None) -> Overview:
+    """What was seen a moment ago, or is now."""
+    key = f"overview-{range_name}-{source}"
+    seen: Overview | None = caches["process"].get(key)
+    if seen is None:
+        seen = look(RANGES[range_name], source)
+        caches["process"].set(key, seen, FRESH_S)
+    return seen
