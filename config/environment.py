@@ -12,6 +12,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -93,6 +94,15 @@ def _model(name: str | None, info: ValidationInfo) -> str | None:
     if name is None and info.data.get(str(info.field_name).removesuffix("_model")) == REMOTE:
         raise ValueError(f"is required with the {REMOTE} adapter: the model's name, as its endpoint knows it")
     return name
+
+
+def _networks(networks: tuple[str, ...]) -> tuple[str, ...]:
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError as exc:
+            raise ValueError(f"{network!r} is no network: write it as 10.1.0.0/16") from exc
+    return networks
 
 
 def _usable_cpus(asked: int) -> int:
@@ -217,6 +227,10 @@ class Environment(BaseSettings):
         default=16 * MIB, ge=1, description="The most payload bytes in one flight of several runs."
     )
     size_limit_bytes: int = Field(default=64 * MIB, ge=1, description="The largest payload that is taken, in bytes.")
+    web_networks: Annotated[CommaList, AfterValidator(_networks)] = Field(
+        default=(),
+        description="Networks that web sources may ask although they are not public, such as 10.1.0.0/16, by commas.",
+    )
     backlog: int = Field(
         default=50_000, ge=1, description="Handoffs that may wait before sync pauses until workers have caught up."
     )

@@ -169,6 +169,7 @@ SIZE_LIMIT_BYTES = ENVIRONMENT.size_limit_bytes
 CHORES = ["console.rolling.roll", "ledger.auditlog.keep_sealed"]
 # So many handoffs may wait before sync pauses.
 BACKLOG = ENVIRONMENT.backlog
+WEB_NETWORKS = ENVIRONMENT.web_networks
 EMBEDDINGS = ENVIRONMENT.embeddings
 EXTRACTOR = ENVIRONMENT.extractor
 # A key in them is a SecretStr, which prints as asterisks.

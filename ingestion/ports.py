@@ -45,9 +45,10 @@ class Unlisted:
 
 @dataclass(frozen=True)
 class Tombstone:
-    """The source says that it has this item no more."""
+    """The source says that it has this item no more. With `again` it will say so in the listings to come as well."""
 
     external_id: str
+    again: bool = False
 
 
 @dataclass(frozen=True)

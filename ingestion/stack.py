@@ -31,7 +31,7 @@ def programs(*, web: bool, flower_password: str | None) -> Iterator[Program]:
 def _web() -> Program:
     where = ("--bind", f"{HOST}:{settings.WEB_PORT}")
     size = ("--workers", "2", "--threads", "4")
-    return Program("web", (*PYTHON, "gunicorn", "config.wsgi", *where, *size, "--log-level", "warning"))
+    return Program("console", (*PYTHON, "gunicorn", "config.wsgi", *where, *size, "--log-level", "warning"))
 
 
 def _worker(name: str, queue: str, processes: int) -> Program:

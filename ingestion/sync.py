@@ -125,6 +125,8 @@ def sync(
 
 def _keep(source: Source, failure: Failure) -> None:
     """Show why the source cannot be listed; what only a person can mend pauses it."""
+    if failure.reason == Reason.VISIT_OVER:  # nothing is wrong: the rest is for the next sync
+        return
     with transaction.atomic(durable=True):
         Source.objects.filter(pk=source.pk).update(last_error=str(failure)[:200])
         if isinstance(failure, FOR_A_PERSON):
@@ -161,6 +163,7 @@ class _Walk:
         self.room = 0
         self.scopes: list[ScopeComplete] = []
         self.tombstones: list[str] = []
+        self.said_once = False  # something that counts at the end alone, and is to be listed until then
         self.cursor: Cursor | None = None  # reached, but not kept yet
 
     def go(self, cursor: Cursor) -> None:
@@ -185,9 +188,11 @@ class _Walk:
             _take(self.source, arrivals, report)
             self.room -= len(arrivals)
             self.progress(report)
-        self.tombstones += [entry.external_id for entry in page if isinstance(entry, Tombstone)]
+        buried = [entry for entry in page if isinstance(entry, Tombstone)]
+        self.tombstones += [entry.external_id for entry in buried]
+        self.said_once |= bool(self.scopes) or not all(entry.again for entry in buried)
         self.cursor = next((entry.cursor for entry in reversed(page) if isinstance(entry, Checkpoint)), self.cursor)
-        if not self.tombstones and not self.scopes:  # these count at the end alone, and are to be listed until then
+        if not self.said_once:
             self._keep_cursor()
 
     def end(self, *, accept: bool) -> None:

@@ -77,6 +77,7 @@ LIFECYCLE, INTAKE, BOARDING, SYNC = (
     "ingestion/boarding.py",
     "ingestion/sync.py",
 )
+GUARD, WEB, WEB_DIES = "ingestion/connectors/guard.py", "ingestion/connectors/web", "ingestion/connectors/web"
 GITHUB, GITHUB_DIES = "ingestion/connectors/github", "ingestion/connectors/github"
 FILES, CLAIMS, DISPATCH = "ingestion/connectors/local_files.py", "ingestion/claims.py", "ingestion/dispatch.py"
 LIFECYCLES_DIE, FLIGHTS_DIE = "ledger/test_lifecycle.py", "ingestion/test_flights.py"
@@ -196,8 +197,20 @@ GUARDS = [
     code("machine: one claimant", MACHINE_DIES, CLAIMS, "elif claimed.get(content, item.run_id) != item.run_id:", "elif False:"),
     # sync
     code("a dispatched run keeps its handoff", f"{SYNC_DIE} keeps_its_handoff", DELETIONS, "runs[run] for run in ended]", "runs[run] for run in runs]"),
-    code("what is gone is said again", f"{SYNC_DIE} said_to_be_gone", SYNC, "if not self.tombstones and not self.scopes:", "if True:"),
+    code("what is gone is said again", f"{SYNC_DIE} said_to_be_gone", SYNC, "if not self.said_once:", "if True:"),
     code("a broken listing stands to its checkpoint", f"{SYNC_DIE} breaks_off_stands", SYNC, "yield page[:covered]", "pass"),
+    code("nothing inside is asked", f"{WEB_DIES}/test_guard.py", GUARD, "if not names or not all(self.permits(", "if not names or not any(self.permits("),
+    code("translations are not asked", f"{WEB_DIES}/test_guard.py public", GUARD, "return not any(address in network for network in NOT_PUBLIC)", "return True"),
+    code("the address that was looked at is asked", f"{WEB_DIES}/test_guard.py looked_at", GUARD, "super().connect_tcp(address,", "super().connect_tcp(host,"),
+    code("a whole answer has its time", f"{WEB_DIES}/test_guard.py drips", GUARD, "left = self.until - time.monotonic()", "left = 1e9"),
+    code("bytes are counted unpacked", f"{WEB_DIES}/test_guard.py gigabytes", f"{WEB}/fetching.py", "unpacking.decompress(packed, PIECE_BYTES)", "unpacking.decompress(packed)"),
+    code("robots.txt that fails forbids all", f"{WEB_DIES}/test_web.py robots_txt_that_fails", f"{WEB}/robots.py", "    except Transient as failure:", "    except Transient as failure:\n        return ''"),
+    code("a redirect heeds robots.txt", f"{WEB_DIES}/test_web.py around", f"{WEB}/crawl.py", "target in self.site and bool(robots.heed(self.fetcher, target))", "target in self.site"),
+    code("a redirect stays in the site", f"{WEB_DIES}/test_web.py out_of_the_site", f"{WEB}/crawl.py", "return target in self.site and", "return"),
+    code("the site's delay is kept", f"{WEB_DIES}/test_web.py any_two", f"{WEB}/crawl.py", "stretch = 1 if wanted_s else STRETCH", "stretch = STRETCH"),
+    code("missed once is not gone", f"{WEB_DIES}/test_web.py missing", f"{WEB}/frontier.py", "long = place.misses >= rounds and", "long ="),
+    code("a failing site keeps its pages", f"{WEB_DIES}/test_web.py site_that_fails", f"{WEB}/fetching.py", "if answer.status_code >= SERVER_ERROR:", "if False:"),
+    code("deletions that wait hold no change up", f"{WEB_DIES}/test_web.py wait_for_a_person", SYNC, "not all(entry.again for entry in buried)", "bool(buried)"),
     code("a blob is what it is named for", f"{GITHUB_DIES}/test_files.py other_bytes", f"{GITHUB}/blobs.py", "if not is_blob(data, blob.sha):", "if False:"),
     code("a query's text is the blob", f"{GITHUB_DIES}/test_files.py no_query_can_carry", f"{GITHUB}/blobs.py", "if is_blob(data, wanted[n]):", "if True:"),
     code("a tree that is cut short is walked", f"{GITHUB_DIES}/test_files.py tree_that_is_cut", f"{GITHUB}/files.py", 'if not answer["truncated"]:', "if True:"),

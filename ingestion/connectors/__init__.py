@@ -13,6 +13,7 @@ CONNECTORS: Mapping[str, str] = {
     "obsidian": "ingestion.connectors.obsidian.vault.Obsidian",
     "pushed": "ingestion.connectors.pushed.Pushed",
     "github": "ingestion.connectors.github.GitHub",
+    "web": "ingestion.connectors.web.Web",
 }
 DEFAULT = next(iter(CONNECTORS))
 PUSHED = "pushed"  # has nothing to list: the API hands its items over
@@ -21,7 +22,9 @@ PROFILES: Mapping[str, Profile] = {
     "local_files": Profile(),
     "obsidian": Profile(),
     "pushed": Profile(),
-    "github": Profile(),  # no rate: only sync asks the remote side, and stops when it is told to
+    # No rate: only sync asks the remote side, and stops when it is told to. Runs read stored bytes.
+    "github": Profile(),
+    "web": Profile(),
 }
 
 

@@ -17,7 +17,7 @@ from ingestion.supervisor import supervise
 ADMIN = "admin"
 PASSWORD_BYTES = 15
 SERVERS_S = 2.0  # between two looks at the embedded servers
-COLOURS = {"web": 36, "dispatcher": 32, "worker": 33, "syncer": 31, "beat": 35, "flower": 34, "up": 1}
+COLOURS = {"console": 36, "dispatcher": 32, "worker": 33, "syncer": 31, "beat": 35, "flower": 34, "up": 1}
 NAME_WIDTH = max(map(len, COLOURS))
 
 

@@ -10,6 +10,7 @@ WORLDS: Mapping[str, str] = {
     "local_files": "tests.contracts.worlds.local_files.Folder",
     "obsidian": "tests.contracts.worlds.obsidian.Vault",
     "github": "tests.contracts.worlds.github.Repository",
+    "web": "tests.contracts.worlds.web.Pages",
 }
 
 
