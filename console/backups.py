@@ -148,8 +148,9 @@ def _postgres(program: str, *arguments: str) -> None:
 
 
 def _program_run(program: str, *arguments: str, **environment: str) -> None:
+    surroundings = {"PATH": os.defpath, **environment}
     done = subprocess.run(  # noqa: S603  our own arguments
-        [_program(program), *arguments], env={"PATH": os.defpath, **environment}, capture_output=True, text=True, check=False
+        [_program(program), *arguments], env=surroundings, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise BackupError(f"{program}: {done.stderr.strip()[-500:]}")

@@ -11,6 +11,7 @@ from ingestion.flights import advance
 from ingestion.models import IngestRun, Quarantine, RetryRule
 from ingestion.quarantine import Cause, discard, groups
 from ingestion.releasing import release
+from ledger import statements
 from ledger.models import Event
 from tests.builders import make_source
 from tests.flying import deliver, deliver_all, open_flights, remove, runs, standing, work_off
@@ -247,10 +248,17 @@ def test_a_content_that_is_being_claimed_while_its_run_is_released_is_claimed_on
     deliver(source, copy="the same BUG")
     dispatch.tick()
     [flight] = open_flights()
-    claiming = []
-    at("release.before_commit", lambda: claiming.append(elsewhere(advance, flight.pk, "fetch", worker="w")))
+    claiming, waits_at = [], []
+
+    def the_other_claims() -> None:
+        claiming.append(elsewhere(advance, flight.pk, "fetch", worker="w"))
+        waits_at.extend(statements.rows("SELECT locktype FROM pg_locks WHERE NOT granted"))
+
+    at("release.before_commit", the_other_claims)
     assert release(rows(run), by="ann").done == {"released": [run]}
     claiming[0].result(timeout=10)
+    # Not at the unique constraint: whoever runs into that has to land its runs one by one.
+    assert waits_at == [("advisory",)]
     assert runs(source) == [("pending", "released"), ("pending", "content_claimed")]
     work_off()
     work_off()
