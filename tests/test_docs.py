@@ -63,6 +63,13 @@ def test_every_reason_and_failure_class_is_in_its_table() -> None:
     assert [kind for kind in KINDS if f"| `{kind}` |" not in failures.read_text(encoding="utf-8")] == []
 
 
+def test_every_failure_class_has_a_runbook() -> None:
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs/operations/runbooks").glob("*.md")}
+    assert [kind for kind in KINDS if not pages.get(kind, "").startswith(f"# {kind}: ")] == []
+    parts = ("## Look", "## Mend", "## When to stop")
+    assert [name for name, text in pages.items() if not all(part in text for part in parts)] == []
+
+
 def test_every_link_leads_somewhere() -> None:
     broken = []
     for path, text in texts():
