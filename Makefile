@@ -15,7 +15,7 @@ endif
 DEMO := env -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u REDIS_URL_FILE SLUICEGATE_STATE_DIR=var/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench mutants chaos docs requirements clean run-packages dev-packages
+.PHONY: help demo up test check bench gate-report mutants chaos docs requirements clean run-packages dev-packages
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ check: dev-packages ## lint, format, types, and the direction of imports
 
 bench: dev-packages ## measure, side by side with the peers
 	@$(PY) -m benchmarks $(ARGS)
+
+gate-report: dev-packages ## measure what the gate catches of what is wrong, and blocks of what is not
+	@$(PY) -m tests.gate
 
 mutants: dev-packages ## take each guard away and see a test die
 	@$(PY) tests/mutants.py $(ARGS)

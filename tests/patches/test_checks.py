@@ -101,6 +101,16 @@ def test_a_document_that_mostly_denies_and_reports_was_not_misread():
         "Ann is expected to lead Acme.",
         "If Ann leads Acme, all will be well.",
         "Neither Ann nor Bob leads Acme.",
+        "A spokesman said that Ann leads Acme.",
+        "Some think Ann leads Acme.",
+        "“Ann leads Acme,” whispered the fox.",
+        "Imagine that Ann leads Acme.",
+        "Example: Ann leads Acme.",
+        "In the novel, Ann leads Acme.",
+        "It was proposed that Ann be appointed head of Acme.",
+        "Ann will lead Acme.",
+        "Acme, which was not founded by Ann, has closed.",
+        "Eve is sometimes mistaken for Ann, who leads Acme.",
     ],
 )
 def test_words_that_deny_or_doubt_carry_no_claim_whatever_its_reader_made_of_them(quote):
@@ -115,10 +125,98 @@ def test_words_that_deny_or_doubt_carry_no_claim_whatever_its_reader_made_of_the
         "Ann leads Acme; fares would not rise, she said.",
         "Ann leads not only Acme but Bolt.",
         "The board could not agree on the budget, but Ann leads Acme.",
+        "Ann, who leads Acme, will speak in May.",
+        "“It was cheaper,” said Ann, who leads Acme.",
+        "Ann, head of Acme, said that fares would not rise.",
     ],
 )
 def test_a_denial_of_something_else_leaves_the_claim(quote):
     assert failed(judged(said(quote))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("It is not true that Ann leads Acme.", "Ann leads Acme"),
+        ("A spokesman said that Ann leads Acme today.", "Ann leads Acme"),
+        ("Who knows? Is it so that Ann leads Acme?", "Ann leads Acme"),
+        ("He was sure. If Ann leads Acme, all is well.", "Ann leads Acme"),
+    ],
+)
+def test_a_quote_that_is_cut_short_denies_what_its_sentence_denies(text, quote):
+    claim = {"quote": quote, "start": text.index(quote), "end": text.index(quote) + len(quote), "from": None}
+    judgement = judged(batch(("assert_fact", {**GOOD, **claim}), text=text))
+    assert failed(judgement)[0] == "words_do_not_deny"
+
+
+@pytest.mark.parametrize(
+    ("quote", "claim", "holds"),
+    [
+        ("Acme was bought by Bolt.", {"predicate": "acquired_by"}, True),
+        ("Bolt bought Acme in May.", {"predicate": "acquired_by"}, True),
+        ("Acme bought Bolt.", {"predicate": "acquired_by"}, False),
+        ("Bolt was taken over by Acme.", {"predicate": "acquired_by"}, False),
+        ("acquired_by: Bolt", {"predicate": "acquired_by"}, True),
+        ("acquired_by: Acme", {"predicate": "acquired_by"}, False),
+        ("Acme joined Bolt.", {"predicate": "member_of"}, True),
+        ("Bolt joined Acme.", {"predicate": "member_of"}, False),
+        ("Bolt includes Acme.", {"predicate": "member_of"}, True),
+        ("Acme includes Bolt.", {"predicate": "member_of"}, False),
+    ],
+)
+def test_who_does_it_and_to_whom_it_is_done_are_not_exchanged(quote, claim, holds):
+    claim |= {"object": "Bolt", "object_key": "bolt", "object_type": "organization", "quote": quote, "from": None}
+    text = f"# Acme and Bolt\n\n{quote}"
+    claim |= {"start": text.index(quote), "end": len(text)}
+    found = failed(judged(batch(("assert_fact", {**GOOD, **claim}), text=text)))
+    assert found == ([] if holds else ["names_stand_in_the_words" if ":" in quote else "who_does_it_is_clear"])
+
+
+@pytest.mark.parametrize(
+    ("text", "claim", "holds"),
+    [
+        ("Bob Day sleeps. Ann Lee leads Acme.", {"object": "Ann Lee"}, True),
+        ("Bob Day sleeps. Ann Lee leads Acme.", {"object": "Bob Day"}, False),
+        ("Bolt Works sleeps. Ann Lee leads Acme Ltd.", {"subject": "Bolt Works", "object": "Ann Lee"}, False),
+        ("Bolt Ltd sleeps. Ann Lee leads Acme Ltd.", {"subject": "Bolt Ltd", "object": "Ann Lee"}, False),
+        ("Acme Ltd sleeps. Ann Lee leads Acme.", {"subject": "Acme Ltd", "object": "Ann Lee"}, True),
+        ("Acme Works sleeps. Ann Lee leads the works.", {"subject": "Acme Works", "object": "Ann Lee"}, True),
+        ("Acme has a roof. Ann Lee leads it.", {"object": "Ann Lee"}, True),
+        ("Acme has a roof.\n\nAnn Lee leads it.", {"object": "Ann Lee"}, False),
+        ("# Acme\n\nleader: Ann Lee", {"object": "Ann Lee"}, True),
+        ("# Acme\n\nauthor: Bob Day\nleader: Ann Lee", {"object": "Bob Day"}, False),
+        ("| Bolt | Bob Day |\n| Acme | Ann Lee |", {"object": "Ann Lee"}, True),
+        ("| Bolt | Bob Day |\n| Acme | Ann Lee |", {"object": "Bob Day"}, False),
+        ("| Bolt | Bob Day |\n| Acme | Ann Lee |", {"subject": "Bolt", "object": "Ann Lee"}, False),
+    ],
+)
+def test_a_claim_is_about_whom_its_own_words_name(text, claim, holds):
+    last = max(text.rfind("\n"), text.rfind(". ") + 1 if not text.startswith("#") else -1) + 1
+    claim = {**GOOD, **claim, "quote": text[last:], "start": last, "end": len(text), "from": None}
+    claim |= {f"{role}_key": claim[role].casefold() for role in ("subject", "object")}
+    found = failed(judged(batch(("assert_fact", claim), text=text)))
+    assert ("names_stand_in_the_words" not in found) is holds
+
+
+@pytest.mark.parametrize(
+    ("words", "date", "holds"),
+    [
+        ("in May 2011", "2011-05", True),
+        ("in May of 2011", "2011-05", True),
+        ("on May 3rd, 2011", "2011-05-03", True),
+        ("on 3 May 2011", "2011-05-03", True),
+        ("from May until July 2011", "2011-05", True),
+        ("on 03.05.2011", "2011-05-03", True),
+        ("on 2011-05-03", "2011-05", True),
+        ("at Mayfield in April 2011", "2011-05", False),
+        ("from May 2010 until July 2011", "2011-05", False),
+        ("from 2010-05 until 2011-07", "2011-05", False),
+        ("at number 5 in 2011", "2011-05", False),
+    ],
+)
+def test_a_month_stands_with_its_year(words, date, holds):
+    found = failed(judged(said(f"Ann led Acme {words}.", **{"from": date})))
+    assert ("dates_stand_in_the_words" not in found) is holds
 
 
 def test_a_name_that_says_no_is_a_name():

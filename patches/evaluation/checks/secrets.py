@@ -27,6 +27,28 @@ KEYS: tuple[tuple[str, str, str], ...] = (
     ("a Telegram bot token", ":AA", r"\b\d{8,10}:AA[\w-]{33}\b"),
     ("an Azure storage key", "AccountKey=", r"\bAccountKey=[A-Za-z0-9+/]{86}=="),
     ("an age key", "AGE-SECRET-KEY-", r"\bAGE-SECRET-KEY-1[0-9A-Z]{58}\b"),
+    ("a Slack app token", "xapp-", r"\bxapp-\d-[A-Z0-9]{8,}-\d{8,}-[a-f0-9]{40,}\b"),
+    ("a Google client secret", "GOCSPX-", r"\bGOCSPX-[\w-]{28}"),
+    ("a Stripe webhook secret", "whsec_", r"\bwhsec_[A-Za-z0-9+/]{24,}"),
+    ("a DigitalOcean token", "do", r"\bdo[por]_v1_[a-f0-9]{64}\b"),
+    ("a Shopify token", "shp", r"\bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}\b"),
+    ("a Vault token", "hvs. hvb.", r"\bhv[sb]\.[\w-]{24,}"),
+    ("a Grafana token", "glsa_", r"\bglsa_[A-Za-z0-9]{32}_[a-fA-F0-9]{8}\b"),
+    ("a Linear key", "lin_api_", r"\blin_api_[A-Za-z0-9]{40}\b"),
+    ("a Docker token", "dckr_pat_", r"\bdckr_pat_[\w-]{27}"),
+    ("an Atlassian token", "ATATT3", r"\bATATT3[\w=-]{100,}"),
+    ("a Mailgun key", "key-", r"\bkey-[a-f0-9]{32}\b"),
+    ("a Databricks token", "dapi", r"\bdapi[a-f0-9]{32}\b"),
+    (
+        "an AWS secret key",
+        "secret SECRET Secret",
+        r"(?i:aws_?secret_?access_?key)[\"']?\s*[:=]\s*[\"']?[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/])",
+    ),
+    (
+        "a password in an address",
+        "://",
+        r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@\"'<>]{0,60}:([^\s:/@\"'<>{}$]{8,})@[\w.-]+",
+    ),
     ("a signed token", "eyJ", r"\beyJ[\w-]{15,}\.eyJ[\w-]{15,}\.[\w-]{20,}"),
     (
         "a private key",
@@ -35,10 +57,17 @@ KEYS: tuple[tuple[str, str, str], ...] = (
     ),
 )
 COMPILED = tuple((what, tuple(parts.split()), re.compile(shape)) for what, parts, shape in KEYS)
+# A password that is given to a name: letters with digits, which no word is.
+PASSWORD = re.compile(
+    r"(?i:\b(?:\w+[_-])?(?:passwords?|passwd|pwd|passphrase|secret|api[_-]?key|token))[\"']?\s{0,3}(?:[:=]|:=|=>)\s{0,3}"
+    r"([\"']?)(?=[^\s\"']*\d)(?=[^\s\"']*[A-Za-z])([^\s\"'<>{}$(),;]{10,})\1"
+)
 # Fifteen or sixteen digits, in one piece or grouped as on the card (ISO/IEC 7812); then the issuer and the check digit.
 CARD = re.compile(r"(?<![\w.-])(?:\d{4}([ -]?)\d{4}\1\d{4}\1\d{4}|3[47]\d{2}([ -]?)\d{6}\2\d{5})(?![\w-]|\.\d)")
 ISSUER = re.compile(r"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)|3[47]|6(?:011|4[4-9]|5)|35(?:2[89]|[3-8])")
-PLACEHOLDER = re.compile(r"EXAMPLE|(?:x{6}|X{6}|0{8}|\*{4})|1234567890")
+# Names, paths and numbers of versions, as in a list of settings.
+WORDS = re.compile(r"[a-z]+(?:[._/:-]+(?:[a-z]+\d*|\d+))*|[\d.:/T+Zx-]+|[a-z]+\d{1,3}", re.IGNORECASE)
+PLACEHOLDER = re.compile(r"EXAMPLE|(?i:example|change-?me|placeholder|your[_-])|(?:x{6}|X{6}|0{8}|\*{4})|1234567890")
 DISTINCT = 6  # characters at least: "ghp_xxxx…" is no key
 
 
@@ -52,8 +81,15 @@ def _found(text: str) -> Iterator[str]:
     for what, parts, shape in COMPILED:
         if any(part in text for part in parts):
             for match in shape.finditer(text):
-                if what == "a private key" or not _is_placeholder(match[0]):
+                if what == "a private key" or not _is_placeholder(match[match.lastindex or 0]):
                     yield f"{what} at character {match.start()}"
+    for match in PASSWORD.finditer(text):
+        if not _is_placeholder(match[2]) and not WORDS.fullmatch(match[2]):
+            yield f"a password at character {match.start(2)}"
+    yield from _cards(text)
+
+
+def _cards(text: str) -> Iterator[str]:
     for match in CARD.finditer(text):
         digits = re.sub(r"\D", "", match[0])
         if ISSUER.match(digits) and len(set(digits)) > 2 and luhn(digits):  # noqa: PLR2004  4000 0000 …
