@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 
 from handoffs.models import ApiToken, Handoff, Payload, Reference, Reflection, Secret, Source, Submission
 from ledger.listing import Listing, ReasonFilter, hash_prefix, linked, number, text_prefix, uuid
@@ -29,6 +30,11 @@ class SourceAdmin(Listing[Source]):
     list_filter = ("paused", "priority")
     list_select_related = ("reflection",)
     searches = (number("a source's id"), text_prefix("the start of its name", "name"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Source | None = None) -> list[Any]:
+        """Whose word stands is not the operator's to say: the gate goes by it."""
+        fields = super().get_readonly_fields(request, obj)
+        return fields if request.user.has_perm("handoffs.trust_source") else [*fields, "trust"]
 
 
 @admin.register(Secret)

@@ -74,6 +74,7 @@ class Source(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        permissions = [("trust_source", "Can say how much a source's word counts")]
         constraints = [
             UniqueConstraint(fields=["reflection", "name"], name="one_source_of_a_name_per_reflection"),
             CheckConstraint(condition=Q(weight__gte=1), name="source_weight_is_positive"),

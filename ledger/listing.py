@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.postgres.fields import RangeField
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import Q
@@ -183,6 +183,8 @@ class Listing(admin.ModelAdmin[M]):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """A row with a lifecycle has its history in the ledger."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         if not self.lifecycle:
             return super().history_view(request, object_id, extra_context)
         query = urlencode({"q": f"{self.lifecycle} {object_id}"})

@@ -92,6 +92,7 @@ DELETIONS = "ingestion/deletions.py"
 OPERATING, OPERATING_DIES = "ingestion/operating.py", "ingestion/test_operating.py"
 RELEASING, QUARANTINE_DIES = "ingestion/releasing.py", "ingestion/test_quarantine.py"
 POLICIES_DIE, MACHINE_DIES = "ingestion/test_policies.py", "properties/test_ledger_machine.py"
+ROLES_DIE = "console/test_roles.py"
 ROLLING, ROLLING_DIES = "console/rolling.py", "console/test_rolling.py"
 FIRING, SCHEDULES_DIE = "ingestion/firing.py", "ingestion/test_schedules.py"
 OCCURRENCES, OCCURRENCES_DIE = "ingestion/occurrences.py", "ingestion/test_occurrences.py"
@@ -127,6 +128,11 @@ GUARDS = [
     code("no seal with an old key", f"{SEALING_DIES} old_key", SEALING, "    _alone(shared=True)", "    pass"),
     code("all is sealed anew", SEALING_DIES, SEALING, "seal.rotate(row.sealed).decode()", "row.sealed"),
     code("the old key stays until all is sealed anew", f"{SEALING_DIES} half_way", SEALING, ".decode(), *_own_keys(own)])", ".decode()])"),
+    # roles
+    code("whose word stands is not the operator's to say", f"{ROLES_DIE} whose_word", "handoffs/admin.py", '[*fields, "trust"]', "fields"),
+    code("no superuser is made by an administrator", f"{ROLES_DIE} superuser", "console/admin.py", "[*fields, *SUPERUSERS_ALONE]", "fields"),
+    code("no superuser is touched by an administrator", f"{ROLES_DIE} superuser", "console/admin.py", "not (obj and obj.is_superuser)", "True"),
+    code("who is inactive has no role", f"{ROLES_DIE} inactive", "console/roles.py", "not user_obj.is_active or ", ""),
     # sums of the ledger
     code("who commits late is waited for", f"{ROLLING_DIES} commits_late", ROLLING, "    if not writers:", "    if True:"),
     code("nobody else is waited for", f"{ROLLING_DIES} not_waited_for", ROLLING, "waited_for & _writers(feed)", "_writers(feed)"),
