@@ -44,7 +44,7 @@ gate-report: dev-packages ## measure what the gate catches of what is wrong, and
 	@$(PY) -m tests.gate
 
 mutants: dev-packages ## take each guard away and see a test die
-	@$(PY) tests/mutants.py $(ARGS)
+	@$(PY) -m tests.mutants $(ARGS)
 
 chaos: dev-packages ## every crash point, then minutes of random harm (ARGS="--minutes 10 --seed 7")
 	@$(PY) -m pytest tests/chaos --long -q
