@@ -37,6 +37,7 @@ SEED: tuple[Predicate, ...] = (
     Predicate("has_revenue", "single", (ORGANIZATION,), (TEXT,), "has a revenue of"),
     Predicate("has_budget", "single", (ORGANIZATION,), (TEXT,), "has a budget of"),
     Predicate("author", "many", (DOCUMENT,), (PERSON,), "was written by", "wrote"),
+    Predicate("sent_to", "many", (DOCUMENT,), (PERSON,), "was sent to", "received"),
     Predicate("tagged", "many", (DOCUMENT,), (TEXT,), "is tagged", "is a tag of"),
     Predicate("links_to", "many", (DOCUMENT,), (DOCUMENT, TEXT), "links to", "is linked from"),
     Predicate("dated", "single", (DOCUMENT,), (DATE,), "is dated"),

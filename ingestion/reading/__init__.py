@@ -10,7 +10,7 @@ from ingestion.reading.sandbox import SANDBOX
 from ledger.failures import Malformed
 from ledger.reasons import Reason
 
-RULES = "reading/1"
+RULES = "reading/2"
 LIBRARIES = ("charset-normalizer", "kreuzberg", "lxml", "PyYAML", "trafilatura")
 RECIPE = " ".join([RULES, *(f"{name}/{version(name)}" for name in LIBRARIES), f"unicode/{unicodedata.unidata_version}"])
 

@@ -1,9 +1,10 @@
-"""The process that parses web pages, PDF and DOCX: it may run out of memory or time, crash, or be killed.
+"""The process that parses web pages, mail, PDF and DOCX: it may run out of memory or time, crash, or be killed.
 
 Run by path, alone: it imports nothing of ours, so that it starts fast and has nothing to tell. Messages both ways are
 two lengths (64 bit), a JSON header, and bytes. Libraries are imported for the first file of their kind.
 """
 
+import importlib.util
 import io
 import json
 import os
@@ -20,6 +21,7 @@ TEXT_BYTES = 50_000_000
 RETIRE_BYTES = 512 << 20  # after a file this large, memory is no longer what the next one can count on
 ELEMENTS, DEPTH = 40_000, 200  # trafilatura takes seconds beyond the first; libxml2 builds no deeper tree than 256
 MEMBERS, MEMBER_BYTES, RATIO = 10_000, 100_000_000, 200
+LETTERS = os.path.join(os.path.dirname(__file__), "letters.py")  # noqa: PTH118,PTH120  pathlib is not loaded here
 LENGTHS = struct.Struct(">QQ")
 
 HEADINGS = {f"h{level}": f"\n\n{'#' * level} " for level in range(1, 7)}
@@ -204,7 +206,17 @@ def repacked(data: bytes) -> bytes:
     return out.getvalue()
 
 
+def mail(data: bytes) -> tuple[str, list[str], list[str]]:
+    """Read a message, by the module beside this one: it is found by path, as this one is."""
+    spec = importlib.util.spec_from_file_location("letters", LETTERS)
+    letters = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]  # the file is there
+    spec.loader.exec_module(letters)  # type: ignore[union-attr]  # as above
+    found: tuple[str, list[str], list[str]] = letters.read(data, lambda page: html(page)[0])
+    return found
+
+
 PARSERS = {
+    "message/rfc822": mail,
     "text/html": html,
     "application/pdf": pdf,
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": docx,

@@ -7,6 +7,7 @@ from ledger.failures import Malformed
 from ledger.reasons import Reason
 
 PLAIN, MARKDOWN, HTML, PDF = "text/plain", "text/markdown", "text/html", "application/pdf"
+MAIL = "message/rfc822"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 SUFFIXES = {
@@ -17,6 +18,7 @@ SUFFIXES = {
     ".xhtml": HTML,
     ".pdf": PDF,
     ".docx": DOCX,
+    ".eml": MAIL,
     ".txt": PLAIN,
     ".rst": PLAIN,
 }

@@ -52,6 +52,18 @@ def test_links_are_quoted_whole_and_name_the_note():
     ]
 
 
+def test_a_letter_says_who_wrote_it_to_whom_and_when():
+    text = "From: Ann Lee <ann@example.org>\nTo: Bo Ek <bo@example.org>, it@example.org\nCc: Cy Oh <c@example.org>\n"
+    text += "Date: 2024-05-02 10:15:00+02:00\nSubject: Pumps\n\nDear Bo\n"
+
+    assert [(c.predicate, c.object) for c in structural_claims(text)] == [
+        ("author", "Ann Lee"),
+        ("sent_to", "Bo Ek"),
+        ("sent_to", "Cy Oh"),
+        ("dated", "2024-05-02"),
+    ]
+
+
 def test_links_between_files_and_nested_tags_are_told_as_they_stand():
     text = "See [the plan](Pump%20plan.md#winter) and [out](https://example.org/a.md). Filed #garden/beds, not #garden."
 

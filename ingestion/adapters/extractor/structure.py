@@ -30,7 +30,7 @@ from .vocabulary import words
 FRONT = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE)
 FRONT_LIMIT = 8_000  # characters; a longer block is data, and YAML's composer is slow on nested brackets
 HEADER = re.compile(r"\A(?:[A-Z][A-Za-z-]{1,14}:[^\n]*\n){2,12}")
-HEADER_LINE = re.compile(r"^(Author|Authors|By|From|Date|Tags):[ \t]+(\S[^\n]*?)[ \t]*$", re.MULTILINE)
+HEADER_LINE = re.compile(r"^(Author|Authors|By|From|To|Cc|Date|Tags):[ \t]+(\S[^\n]*?)[ \t]*$", re.MULTILINE)
 HEADER_NAMES = words("author authors from to date subject tags present apologies chair place minutes")
 LOG_DATE = re.compile(r"^Date:[ \t]+\w{3} \w{3} +\d", re.MULTILINE)  # the log of a version control system
 CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
@@ -50,7 +50,7 @@ NOTE_LINK = re.compile(
 PREPROCESSOR = words(
     "include define undef if ifdef ifndef elif else endif pragma error warning line region endregion import"
 )
-MAILBOX = re.compile(r"\s*<[^<>\s]+@[^<>\s]+>\s*$")
+MAILBOX = re.compile(r"\s*<[^<>\s]+@[^<>\s]+>")
 
 
 def is_structured(text: str) -> bool:
@@ -109,7 +109,7 @@ def _scalars(text: str, offset: int, key: yaml.Node, value: yaml.Node) -> Iterat
 
 def _of_document(fields: Fields) -> Iterator[Claim]:
     for field in values(fields, "author", "authors"):
-        yield from _authors(field)
+        yield from _people("author", field)
     for field in values(fields, "tags", "tag", "keywords"):
         for tag in re.split(r"[,;]\s*", field.value):
             if plain := tag.strip().lstrip("#"):
@@ -119,10 +119,10 @@ def _of_document(fields: Fields) -> Iterator[Claim]:
             yield Claim("dated", None, "document", day, "date", field.start, field.end)
 
 
-def _authors(field: Field) -> Iterator[Claim]:
+def _people(predicate: str, field: Field) -> Iterator[Claim]:
     for name in re.split(r"\s*(?:,|;|&|\band\b)\s*", MAILBOX.sub("", field.value)):
         if is_full_name(name):
-            yield Claim("author", None, "document", names.plain(name), "person", field.start, field.end)
+            yield Claim(predicate, None, "document", names.plain(name), "person", field.start, field.end)
 
 
 def _of_subject(fields: Fields) -> Iterator[Claim]:
@@ -143,14 +143,18 @@ def _of_header(text: str) -> Iterator[Claim]:
     if len(known) < 2:  # noqa: PLR2004 - see above
         return
     for line in HEADER_LINE.finditer(head[0]):
-        field = Field(line[2], line.start(), line.end())
-        if line[1] == "Date" and (day := dates.first(line[2])):
+        yield from _of_header_line(line[1], Field(line[2], line.start(), line.end()))
+
+
+def _of_header_line(name: str, field: Field) -> Iterator[Claim]:
+    if name == "Date":
+        if day := dates.first(field.value):
             yield Claim("dated", None, "document", day, "date", field.start, field.end)
-        elif line[1] == "Tags":
-            for tag in filter(None, re.split(r"[,;\s]+", line[2])):
-                yield Claim("tagged", None, "document", tag.lstrip("#"), "text", field.start, field.end)
-        elif line[1] not in ("Date", "Tags"):
-            yield from _authors(field)
+    elif name == "Tags":
+        for tag in filter(None, re.split(r"[,;\s]+", field.value)):
+            yield Claim("tagged", None, "document", tag.lstrip("#"), "text", field.start, field.end)
+    else:
+        yield from _people("sent_to" if name in ("To", "Cc") else "author", field)
 
 
 def _tags(text: str) -> Iterator[Claim]:
