@@ -34,6 +34,14 @@ SELECT r.id FROM handoffs_reference r
 WHERE r.id = ANY(%(ids)s::uuid[]) AND r.gone_at IS NULL
   AND NOT EXISTS (SELECT FROM listing l WHERE l.external_id = r.external_id COLLATE "C")
 """
+# What the source has under another name is not lost: a folder that was renamed, a mailbox whose UIDs begin anew.
+LOST = """
+SELECT count(*) FROM handoffs_reference r
+WHERE r.id = ANY(%(absent)s::uuid[]) AND NOT EXISTS (
+  SELECT FROM handoffs_reference other
+  WHERE other.source_id = r.source_id AND other.seen_payload_id = r.seen_payload_id AND other.gone_at IS NULL
+    AND NOT other.id = ANY(%(absent)s::uuid[]))
+"""
 LIVE = "SELECT count(*) FROM handoffs_reference WHERE source_id = %(source)s AND gone_at IS NULL"
 
 
@@ -47,7 +55,8 @@ def settle(source: Source, scopes: Sequence[ScopeComplete], tombstones: Sequence
     """Retire what complete listings did not name and what the source itself calls deleted.
 
     More of it at once than the settings allow, or all there is, waits for a person's word, as an emptied or unmounted
-    folder would. What was named in the same listing is there, whatever else was said of it.
+    folder would; what goes on under another name does not count. What was named in the same listing is there, whatever
+    else was said of it.
     """
     absent: set[UUID] = set()
     for scope in scopes:
@@ -59,7 +68,8 @@ def settle(source: Source, scopes: Sequence[ScopeComplete], tombstones: Sequence
     if not absent:
         return Settled()
     [(live,)] = statements.rows(LIVE, {"source": source.pk})
-    if not accept and _too_many(len(absent), live):
+    [(lost,)] = statements.rows(LOST, {"absent": sorted(absent)})
+    if not accept and _too_many(lost, live):
         log.warning("deletions held", source=source.pk, absent=len(absent), live=live)
         return Settled(held=len(absent))
     _retire(sorted(absent), by=f"sync:{source.pk}")
@@ -77,9 +87,9 @@ def call_off(runs: dict[int, int], reason: Reason, handoff_to: str, *, by: str) 
     HANDOFF.move(handoffs, was={"ingesting", "queued"}, to=handoff_to, **told)
 
 
-def _too_many(absent: int, live: int) -> bool:
+def _too_many(lost: int, live: int) -> bool:
     few, share = settings.DELETIONS_FEW, settings.DELETIONS_SHARE
-    return absent == live or (absent > few and absent > share * live)
+    return lost == live or (lost > few and lost > share * live)
 
 
 def _retire(absent: Sequence[UUID], *, by: str) -> None:

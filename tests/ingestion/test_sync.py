@@ -136,6 +136,17 @@ def test_more_than_a_fifth_gone_at_once_waits_for_a_persons_word(source, folder,
     assert len(gone(source)) == absent - held
 
 
+def test_what_goes_on_under_another_name_is_no_loss(source, folder):
+    """A folder of many files is renamed; one of them did not come along, which is few enough to be believed."""
+    write(folder, **{f"f{n}": f"text {n}" for n in range(50)})
+    sync(source)
+    for n in range(1, 50):
+        (folder / f"f{n}").rename(folder / f"renamed{n}")
+    (folder / "f0").unlink()
+    found = sync(source)
+    assert (found.held, found.gone) == (0, 50)
+
+
 def test_a_newer_payload_ends_the_retries_of_the_one_before(source, folder):
     write(folder, a="is AWAY")
     sync(source)
