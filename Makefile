@@ -15,7 +15,7 @@ endif
 DEMO := env -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u REDIS_URL_FILE SLUICEGATE_STATE_DIR=var/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench gate-report mutants chaos docs requirements clean run-packages dev-packages
+.PHONY: help demo up test check bench gate-report mutants chaos docs requirements clean run-packages dev-packages peers
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -28,7 +28,7 @@ demo: run-packages ## ingest the example corpus and tell its story
 up: run-packages ## run the console, Flower, the workers and the dispatcher, until Ctrl-C
 	@$(PY) manage.py up $(ARGS)
 
-test: dev-packages ## run the tests; ARGS="-k word" picks some
+test: dev-packages peers ## run the tests; ARGS="-k word" picks some
 	@$(PY) -m pytest -q $(ARGS)
 
 check: dev-packages ## lint, format, types, and the direction of imports
@@ -43,7 +43,7 @@ bench: dev-packages ## measure, side by side with the peers
 gate-report: dev-packages ## measure what the gate catches of what is wrong, and blocks of what is not
 	@$(PY) -m tests.gate
 
-mutants: dev-packages ## take each guard away and see a test die
+mutants: dev-packages peers ## take each guard away and see a test die
 	@$(PY) -m tests.mutants $(ARGS)
 
 chaos: dev-packages ## every crash point, then minutes of random harm (ARGS="--minutes 10 --seed 7")
@@ -72,3 +72,6 @@ run-packages:
 
 dev-packages:
 	@sh requirements/install.sh dev
+
+peers:
+	@sh tests/peers/install.sh

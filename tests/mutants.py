@@ -37,6 +37,10 @@ FIRING, SCHEDULES_DIE = "ingestion/firing.py", "ingestion/test_schedules.py"
 OCCURRENCES, OCCURRENCES_DIE = "ingestion/occurrences.py", "ingestion/test_occurrences.py"
 SEALING, SEALING_DIES = "handoffs/sealing.py", "handoffs/test_sealing.py"
 INTAKE_DIES, PAYLOADS_DIE = "handoffs/test_intake.py", "handoffs/test_payloads.py"
+IMAP, IMAP_LISTS, IMAP_READS, IMAP_ENTERS = (
+    "ingestion/connectors/imap",
+    *(f"ingestion/connectors/imap/test_{name}.py" for name in ("listing", "reading", "access")),
+)
 VAULT, VAULT_DIES = "ingestion/connectors/obsidian/vault.py", "ingestion/connectors/test_obsidian.py"
 
 ENDPOINT = "ingestion/adapters/endpoint.py"
@@ -164,6 +168,16 @@ GUARDS = [
     code("a full page has no tag", f"{GITHUB_DIES}/test_threads.py one_moment", f"{GITHUB}/threads.py", "if not url and len(answer.data) < PAGE else", "if not url else"),
     code("pages begin where the last one ended", f"{GITHUB_DIES}/test_threads.py shifts", f"{GITHUB}/threads.py", "(later, \"\") if later > since else (since, answer.next)", "(since, answer.next) if answer.next else (later, \"\")"),
     code("a tag is for its token", f"{GITHUB_DIES}/test_threads.py another_token", f"{GITHUB}/threads.py", 'if cursor.get("key") == self.api.fingerprint() else', "if True else"),
+    code("mail is opened to be read alone", f"{IMAP_READS} no_flag", f"{IMAP}/session.py", "+ extra, readonly=True", "+ extra"),
+    code("mail stays unread", f"{IMAP_READS} no_flag", f"{IMAP}/mailbox.py", 'f"BODY.PEEK[]<0.', 'f"BODY[]<0.'),
+    code("UIDs are those of their UIDVALIDITY", f"{IMAP_READS} another_uidvalidity", f"{IMAP}/mailbox.py", "if session.uidvalidity != place.uidvalidity:", "if False:"),
+    code("another UIDVALIDITY lists the folder anew", f"{IMAP_LISTS} begin_anew", f"{IMAP}/mailbox.py", "was.uidvalidity != state.uidvalidity or was", "was"),
+    code("a message that is counted and not described is not gone", f"{IMAP_LISTS} counts_and_does_not", f"{IMAP}/mailbox.py", "if described < state.messages:", "if False:"),
+    code("a deletion that was not named is looked for", f"{IMAP_LISTS} does_not_name", f"{IMAP}/mailbox.py", "lost < 0 or lost > named or", "lost < 0 or"),
+    code("flags told unasked hide nothing", f"{IMAP_READS} unasked", f"{IMAP}/session.py", "found.setdefault(number(known[\"UID\"]), {}).update(known)", "found[number(known[\"UID\"])] = known"),
+    code("what a server sends has a limit", f"{IMAP_ENTERS} no_more_is_taken", f"{IMAP}/session.py", "if size > self.most_bytes:", "if False:"),
+    code("no password without TLS", f"{IMAP_ENTERS} without_starttls", f"{IMAP}/session.py", 'if "STARTTLS" not in self.wire.capabilities:', "if False:"),
+    code("no plain connection but to this machine", f"{IMAP_ENTERS} done_without", f"{IMAP}/mailbox.py", 'if account.security == "none" and account.host not in LOOPBACK:', "if False:"),
     code("one sync per source", f"{SYNC_DIE} one_process", SYNC, "SELECT pg_try_advisory_lock(%s, %s)", "SELECT true, %s, %s"),
     code("many deletions wait", f"{SYNC_DIE} fifth", DELETIONS, "or (lost > few and", "or (False and"),
     code("what is there under another name is not lost", f"{SYNC_DIE} another_name", DELETIONS, "_too_many(lost, live)", "_too_many(len(absent), live)"),

@@ -14,6 +14,7 @@ CONNECTORS: Mapping[str, str] = {
     "pushed": "ingestion.connectors.pushed.Pushed",
     "github": "ingestion.connectors.github.GitHub",
     "web": "ingestion.connectors.web.Web",
+    "imap": "ingestion.connectors.imap.mailbox.Imap",
 }
 DEFAULT = next(iter(CONNECTORS))
 PUSHED = "pushed"  # has nothing to list: the API hands its items over
@@ -25,6 +26,7 @@ PROFILES: Mapping[str, Profile] = {
     # No rate: only sync asks the remote side, and stops when it is told to. Runs read stored bytes.
     "github": Profile(),
     "web": Profile(),
+    "imap": Profile(),
 }
 
 

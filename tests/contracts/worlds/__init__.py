@@ -7,6 +7,7 @@ from django.utils.module_loading import import_string
 from tests.contracts.worlds.world import World
 
 WORLDS: Mapping[str, str] = {
+    "imap": "tests.contracts.worlds.imap.Mailbox",
     "local_files": "tests.contracts.worlds.local_files.Folder",
     "obsidian": "tests.contracts.worlds.obsidian.Vault",
     "github": "tests.contracts.worlds.github.Repository",
