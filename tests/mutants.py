@@ -197,7 +197,7 @@ GUARDS = [
     code("dates stand in the words", CHECKS_DIE, "patches/evaluation/checks/dates.py", "Measured.count({n: why for n, claim in batch.claims if (why := _undated(claim, batch.text))})", "Measured(0.0)"),
     code("who does it is clear", f"{CHECKS_DIE} exchanged", "patches/evaluation/checks/direction.py", "return Measured.count({n: why for n, claim in batch.claims if (why := _turned(claim))})", "return Measured(0.0)"),
     code("a quote is read with its sentence", f"{CHECKS_DIE} cut_short", "patches/evaluation/checks/denial.py", "else _sentence(claim, text)", 'else claim["quote"]'),
-    code("denials are heard", CHECKS_DIE, "patches/evaluation/checks/denial.py", "return found[0] if found else", "return"),
+    code("denials are heard", CHECKS_DIE, "patches/evaluation/checks/denial.py", "if found := DENIAL.search(_around(sentence, *names)):", "if False:"),
     code("one value at a time", CHECKS_DIE, "patches/evaluation/checks/contradictions.py", "if not all(", "if False and not all("),
     code("no secrets", CHECKS_DIE, "patches/evaluation/checks/secrets.py", "found = list(_found(batch.text))", "found = []"),
     code("no instructions", CHECKS_DIE, "patches/evaluation/checks/instructions.py", "found = list(_found(batch.text))", "found = []"),
