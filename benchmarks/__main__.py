@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 RESULTS = Path(__file__).resolve().parent / "results"
-MEASUREMENTS = ("orchestration", "statements", "pipeline", "claims", "fairness", "asof", "recall", "changes")
+MEASUREMENTS = ("orchestration", "statements", "pipeline", "claims", "fairness", "asof", "recall", "changes", "gate")
 
 
 def parsed() -> Namespace:
@@ -59,6 +59,7 @@ def measure(options: Namespace) -> None:
         claims,
         counting,
         fairness,
+        gate,
         orchestration,
         pipeline,
         recall,
@@ -83,6 +84,7 @@ def measure(options: Namespace) -> None:
         ),
         "recall": lambda: recall.measure(report, passages=5_000 if short else 100_000, questions=50 if short else 300),
         "changes": lambda: changes.measure(report, rounds=2 if short else 10),
+        "gate": lambda: gate.measure(report, rounds=2 if short else 10),
     }
     for name in options.only or MEASUREMENTS:
         measurements[name]()

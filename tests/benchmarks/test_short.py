@@ -48,7 +48,12 @@ def test_a_flight_of_eight_times_the_runs_asks_no_more_statements_of_any_stage(t
 
 @pytest.mark.parametrize(
     ("only", "key", "part"),
-    [("asof", "as_of", "answered"), ("recall", "recall", "recall"), ("changes", "changes", "revert")],
+    [
+        ("asof", "as_of", "answered"),
+        ("recall", "recall", "recall"),
+        ("changes", "changes", "revert"),
+        ("gate", "gate", "checks"),
+    ],
 )
 def test_a_measurement_prints_and_keeps_its_figures(tmp_path: Path, only: str, key: str, part: str) -> None:
     said, kept = bench(tmp_path / "results", "--only", only)
