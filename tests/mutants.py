@@ -191,7 +191,7 @@ GUARDS = [
     code("digest is compared", GATE_DIES, "patches/evaluation/checks/digest.py", "float(digest_of(batch.patches) != batch.digest)", "0.0"),
     code("quote is verbatim", CHECKS_DIE, "patches/evaluation/checks/quotes.py", 'batch.text[claim["start"] : claim["end"]] != claim["quote"]', "False"),
     code("most claims stand", GATE_DIES, "patches/evaluation/checks/most_stand.py", "return refused / asserted if", "return 0.0 if"),
-    code("rumours are no misreading", f"{CHECKS_DIE} mostly_denies", "patches/evaluation/checks/most_stand.py", "return bool(payload.get(\"polarity\", ASSERTED) == ASSERTED)", "return True"),
+    code("rumours are no misreading", f"{CHECKS_DIE} mostly_denies", "patches/evaluation/judging.py", 'len(rejected - found["claim_is_asserted"].offenders.keys())', "len(rejected)"),
     code("only what is asserted", CHECKS_DIE, "patches/evaluation/checks/polarity.py", "if polarity != ASSERTED", "if False"),
     code("names stand in the words", CHECKS_DIE, "patches/evaluation/checks/words.py", "Measured.count({n: why for n, claim in batch.claims if (why := _unnamed(claim, batch, text))})", "Measured(0.0)"),
     code("dates stand in the words", CHECKS_DIE, "patches/evaluation/checks/dates.py", "Measured.count({n: why for n, claim in batch.claims if (why := _undated(claim, batch.text))})", "Measured(0.0)"),
