@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
 from handoffs.lifecycles import ENDED, HANDOFF, WAITING
 from handoffs.models import Handoff, Source, reference_id
+from handoffs.tombstones import erase_bytes
 from ledger import statements
 from ledger.lifecycle import take
 from ledger.reasons import Reason
@@ -34,19 +35,28 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Taken:
-    """How many handoffs a page made."""
+    """How many handoffs a page made.
+
+    `stored` are the hashes that were not known until now: whoever put the bytes makes sure that they are there still.
+    `barred` are the items that were purged: nothing was taken of them.
+    """
 
     new: int = 0
     reopened: int = 0
+    stored: Sequence[str] = field(default=(), compare=False)
+    barred: frozenset[UUID] = field(default=frozenset(), compare=False)
 
 
+# Locks the rows that are there, in their order: a purge that erases the same bytes comes before or after, not between.
 PAYLOADS = """
 INSERT INTO handoffs_payload (payload_hash, size_bytes)
 SELECT DISTINCT payload_hash, size_bytes
-FROM unnest(%(hashes)s::text[], %(sizes)s::bigint[]) p(payload_hash, size_bytes)
-WHERE payload_hash IS NOT NULL ORDER BY 1 ON CONFLICT DO NOTHING
+FROM unnest(%(hashes)s::text[], %(sizes)s::bigint[]) p(payload_hash, size_bytes) ORDER BY 1
+ON CONFLICT (payload_hash) DO UPDATE SET erased_at = NULL WHERE handoffs_payload.erased_at IS NOT NULL
+RETURNING payload_hash
 """
-# Answers what stood before, so that a touch can be told from a change.
+# Answers what stood before, so that a touch can be told from a change. What was purged is not taken in again, nor are
+# the bytes that were erased with it under another name in the same source, as after a renaming.
 REFERENCES = """
 WITH given AS (
   SELECT * FROM unnest(%(ids)s::uuid[], %(names)s::text[], %(media)s::text[], %(signatures)s::text[],
@@ -54,19 +64,36 @@ WITH given AS (
                 WITH ORDINALITY AS g(id, name, media, signature, payload_hash, reason, metadata, n)
 ),
 before AS MATERIALIZED (
-  SELECT r.id, r.gone_at, r.seen_payload_id, r.applied_payload_id FROM handoffs_reference r JOIN given USING (id)
-  ORDER BY r.id FOR UPDATE OF r
+  SELECT r.id, r.gone_at, r.seen_payload_id, r.applied_payload_id, r.purged_at
+  FROM handoffs_reference r JOIN given USING (id) ORDER BY r.id FOR UPDATE OF r
+),
+barred AS MATERIALIZED (
+  SELECT given.id, before.id IS NULL AS renamed FROM given LEFT JOIN before USING (id)
+  WHERE before.purged_at IS NOT NULL OR (before.id IS NULL AND EXISTS (
+    SELECT FROM handoffs_payload p JOIN handoffs_handoff h ON h.payload_id = p.payload_hash
+    JOIN handoffs_reference r ON r.id = h.reference_id
+    WHERE p.payload_hash = given.payload_hash AND p.erased_at IS NOT NULL
+      AND r.source_id = %(source)s AND r.purged_at IS NOT NULL))
+),
+tombstones AS (
+  INSERT INTO handoffs_reference (id, source_id, external_id, media_type, seen_signature, reason, metadata,
+                                  applied_content_hash, gone_at, purged_at, erased_at)
+  SELECT id, %(source)s, 'purged:' || id, '', '', 'purged', '{}', '', now(), now(), now() FROM barred WHERE renamed
 ),
 seen AS (
   INSERT INTO handoffs_reference (id, source_id, external_id, media_type, seen_signature, seen_payload_id, reason,
                                   metadata, applied_content_hash)
   SELECT id, %(source)s, name, media, signature, payload_hash, reason, metadata, '' FROM given
-  ON CONFLICT (id) DO UPDATE SET seen_signature = EXCLUDED.seen_signature, seen_payload_id = EXCLUDED.seen_payload_id,
+  WHERE id NOT IN (SELECT id FROM barred)
+  ON CONFLICT (id) DO UPDATE SET external_id = EXCLUDED.external_id,
+    seen_signature = EXCLUDED.seen_signature, seen_payload_id = EXCLUDED.seen_payload_id,
     media_type = EXCLUDED.media_type, reason = EXCLUDED.reason, metadata = EXCLUDED.metadata, seen_at = now(),
     gone_at = NULL
 )
-SELECT given.id, given.payload_hash, before.seen_payload_id, before.gone_at IS NOT NULL, before.applied_payload_id
-FROM given LEFT JOIN before USING (id) WHERE given.payload_hash IS NOT NULL ORDER BY given.n
+SELECT given.id, given.payload_hash, before.seen_payload_id, before.gone_at IS NOT NULL, before.applied_payload_id,
+       barred.id IS NOT NULL
+FROM given LEFT JOIN before USING (id) LEFT JOIN barred USING (id)
+WHERE given.payload_hash IS NOT NULL ORDER BY given.n
 """
 HANDOFFS = """
 INSERT INTO handoffs_handoff (reference_id, payload_id, source_id, size_bytes, priority, status, reason, opened)
@@ -84,14 +111,11 @@ def receive(source: Source, arrivals: Sequence[Arrival]) -> Taken:
 
     Needs a transaction.
     A newer payload supersedes a waiting handoff of the same reference and waits for a running one. A payload that comes
-    back opens its row again; a payload that is applied already, on a reference that was never gone, makes none.
+    back opens its row again; a payload that is applied already, on a reference that was never gone, makes none. Of an
+    item that was purged nothing is taken, and bytes that were put for it are deleted again.
     """
     arrivals = list({arrival.external_id: arrival for arrival in arrivals}.values())
-    statements.run(
-        PAYLOADS,
-        {"hashes": [a.payload_hash for a in arrivals], "sizes": [a.size_bytes for a in arrivals]},
-    )
-    seen = statements.rows(
+    found = statements.rows(
         REFERENCES,
         {
             "source": source.pk,
@@ -104,9 +128,15 @@ def receive(source: Source, arrivals: Sequence[Arrival]) -> Taken:
             "metadata": [json.dumps(dict(a.metadata)) for a in arrivals],
         },
     )
+    barred = frozenset(reference for reference, *_, is_barred in found if is_barred)
+    seen = [row[:-1] for row in found if row[0] not in barred]
+    erase_bytes(sorted({payload for reference, payload, *_ in found if reference in barred}))
+    sizes = {a.payload_hash: a.size_bytes for a in arrivals}
+    hashes = sorted({payload for _, payload, *_ in seen})
+    stored = statements.rows(PAYLOADS, {"hashes": hashes, "sizes": [sizes[payload] for payload in hashes]})
     taken = _open(source, seen)
     _hold_if_paused(source, [reference for reference, *_ in seen])
-    return taken
+    return replace(taken, stored=[payload for (payload,) in stored], barred=barred)
 
 
 def _hold_if_paused(source: Source, references: Sequence[UUID]) -> None:

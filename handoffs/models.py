@@ -108,9 +108,16 @@ class Payload(models.Model):
     payload_hash = models.CharField(max_length=64, primary_key=True)
     size_bytes = models.BigIntegerField()
     created_at = models.DateTimeField(db_default=Now())
+    erased_at = models.DateTimeField(null=True, blank=True, help_text="Its bytes were purged; the hash is kept.")
 
     class Meta:
-        triggers = [pgtrigger.Protect(name="payload_never_changes", operation=pgtrigger.Update)]
+        triggers = [
+            pgtrigger.Protect(
+                name="payload_never_changes",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.AnyChange(exclude=["erased_at"]),
+            )
+        ]
         constraints = [
             CheckConstraint(condition=Q(payload_hash__regex=r"^[0-9a-f]{64}$"), name="payload_hash_is_sha256"),
             CheckConstraint(condition=Q(size_bytes__gte=0), name="payload_size_is_not_negative"),
@@ -121,7 +128,10 @@ class Payload(models.Model):
 
 
 class Reference(models.Model):
-    """One item of a source. `seen_*` moves when sync stores its bytes, `applied_*` only when its batch is applied."""
+    """One item of a source. `seen_*` moves when sync stores its bytes, `applied_*` only when its batch is applied.
+
+    One that was purged has lost its name: by its id alone it is known again.
+    """
 
     id = models.UUIDField(primary_key=True)
     source = models.ForeignKey(Source, models.PROTECT, related_name="references", db_index=False)
@@ -137,15 +147,21 @@ class Reference(models.Model):
     applied_content_hash = models.CharField(max_length=64, blank=True)
     applied_at = models.DateTimeField(null=True, blank=True)
     gone_at = models.DateTimeField(null=True, blank=True)
+    purged_at = models.DateTimeField(null=True, blank=True, help_text="It is never read again until that is lifted.")
+    erased_at = models.DateTimeField(null=True, blank=True, help_text="When all that was learned from it was gone.")
     reason = models.CharField(
         max_length=40, choices=reasons, blank=True, help_text="Why sync stored no bytes for what it saw."
     )
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        constraints = [UniqueConstraint(fields=["source", "external_id"], name="one_reference_per_item")]
+        constraints = [
+            UniqueConstraint(fields=["source", "external_id"], name="one_reference_per_item"),
+            CheckConstraint(condition=Q(purged_at=None) | ~Q(gone_at=None), name="what_was_purged_is_gone"),
+        ]
         indexes = [
             Index(fields=["source"], condition=~Q(gone_at=None), name="reference_gone"),
+            Index(fields=["id"], condition=~Q(purged_at=None) & Q(erased_at=None), name="reference_to_be_erased"),
             Index(fields=["seen_payload"], name="reference_by_seen"),
             Index(fields=["applied_payload"], name="reference_by_applied"),
         ]

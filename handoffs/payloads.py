@@ -1,6 +1,7 @@
 """Content-addressed bytes: each payload is stored once, under its SHA-256, through Django's storage API."""
 
 import hashlib
+from collections.abc import Iterable
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
@@ -34,6 +35,21 @@ def flush() -> None:
     settle = getattr(store(), "flush", None)
     if settle:
         settle()
+
+
+def confirm(hashes: Iterable[str]) -> None:
+    """Make sure that bytes that were put are there, once their rows are. Raises Transient: a purge came in between."""
+    for payload_hash in hashes:
+        if not store().exists(path_of(payload_hash)):
+            raise Transient(Reason.PAYLOAD_MISSING, "erased while it was taken in")
+
+
+def discard(payload_hash: str) -> None:
+    """Delete stored bytes; none there is as good. Raises Transient when the disk refuses."""
+    try:
+        store().delete(path_of(payload_hash))
+    except OSError as exc:
+        raise Transient(Reason.IO_ERROR, exc.strerror or "") from exc
 
 
 def get(payload_hash: str) -> bytes:

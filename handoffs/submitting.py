@@ -63,11 +63,14 @@ def submit(source: Source, arrivals: Sequence[Arrival], *, key: Key | None = Non
         first = key is None or _is_first(key)
         before = {(row[0], row[1]): row[5] for row in statements.rows(ROWS, which)}
         if first:
-            receive(source, arrivals)
+            taken = receive(source, arrivals)
+            payloads.confirm(taken.stored)
         found = {(row[0], row[1]): row for row in statements.rows(ROWS, which)}
         reached("submit.before_commit")
     reached("submit.after_commit")
-    return [_submitted(wanted[pair], found[pair], before.get(pair)) for pair in wanted if pair in found]
+    barred = taken.barred if first else frozenset()
+    told = (pair for pair in wanted if pair in found and pair[0] not in barred)
+    return [_submitted(wanted[pair], found[pair], before.get(pair)) for pair in told]
 
 
 def _submitted(arrival: Arrival, row: tuple[UUID, str, int, str, str, int], opened_before: int | None) -> Submitted:

@@ -28,11 +28,12 @@ CLAIM_LOCK = 7_304_513
 HOLDERS = """
 WITH batches AS MATERIALIZED (
   SELECT b.content_hash, b.id, b.reflection_id, b.status, b.reason FROM patches_patchbatch b
-  WHERE b.source_id = %(source)s AND b.content_hash = ANY(%(hashes)s) AND (
+  WHERE b.source_id = %(source)s AND b.content_hash = ANY(%(hashes)s) AND b.status <> 'purged' AND (
     b.recipe = %(recipe)s OR (b.status = 'reverted' AND NOT EXISTS (
       SELECT FROM patches_patchbatch o
       WHERE o.source_id = b.source_id AND o.content_hash = b.content_hash
-        AND (o.recipe = %(recipe)s OR (o.id > b.id AND o.status IN ('applied', 'superseded', 'reverted'))))))
+        AND (o.recipe = %(recipe)s AND o.status <> 'purged'
+             OR (o.id > b.id AND o.status IN ('applied', 'superseded', 'reverted'))))))
   ORDER BY b.id FOR SHARE
 )
 SELECT content_hash, NULL, id, CASE WHEN status = 'rejected' AND (reason = 'review_expired' OR reason = 'gate_rejected'

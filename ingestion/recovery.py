@@ -11,7 +11,7 @@ import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
 from ingestion import indexing
-from ingestion.repairs import crashes, probes, reviews, strays, syncs, unapplied, uncarried, unheard
+from ingestion.repairs import crashes, probes, purges, reviews, strays, syncs, unapplied, uncarried, unheard
 from ledger import statements
 from ledger.crashpoints import reached
 
@@ -33,6 +33,7 @@ REPAIRS: Mapping[str, Callable[[str], int]] = {
     "syncs_given_up": syncs.give_up,
     "schedules_fired": syncs.fire,
     "syncs_rung": syncs.ring,
+    "purges_unfinished": purges.repair,
 }
 
 

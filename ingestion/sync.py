@@ -14,7 +14,8 @@ from django.db.models.functions import Now
 
 from handoffs import payloads, sealing
 from handoffs.intake import Arrival, receive
-from handoffs.models import Handoff, Source
+from handoffs.models import Handoff, Source, reference_id
+from handoffs.tombstones import purged
 from ingestion import backlog, deletions
 from ingestion.connectors import connect
 from ingestion.deletions import call_off
@@ -180,6 +181,7 @@ class _Walk:
         which = {"source": self.source.pk, "page": number, "recheck": self.recheck}
         changed = statements.rows(CHANGED, which)
         report.unchanged += len(items) - len(changed)
+        changed = self._not_purged(changed)
         if isinstance(self.port, Foresight):
             self.port.expect([external_id for external_id, *_ in changed])
         for arrivals in _taken(self.port, (Listed(*row) for row in changed), report):
@@ -194,6 +196,14 @@ class _Walk:
         self.cursor = next((entry.cursor for entry in reversed(page) if isinstance(entry, Checkpoint)), self.cursor)
         if not self.said_once:
             self._keep_cursor()
+
+    def _not_purged(self, changed: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Leave out what an operator had erased: it is not even read."""
+        ids = {reference_id(self.source.pk, external_id): external_id for external_id, *_ in changed}
+        barred = {ids[found] for found in purged(ids)}
+        if barred:
+            self.report.skipped[Reason.PURGED] += len(barred)
+        return [row for row in changed if row[0] not in barred]
 
     def end(self, *, accept: bool) -> None:
         """The listing came to its end: believe what is absent, or not, and keep how far it went."""
@@ -285,13 +295,16 @@ def _take(source: Source, arrivals: list[Arrival], report: SyncReport) -> None:
     payloads.flush()
     with transaction.atomic(durable=True):
         taken = receive(source, arrivals)
+        payloads.confirm(taken.stored)
         _stop_stale(source)
         reached("sync.before_commit")
     reached("sync.after_commit")
     wake()
+    report.skipped.update(Reason.PURGED for _ in taken.barred)
     report.new += taken.new
     report.reopened += taken.reopened
-    report.touched += sum(1 for arrival in arrivals if arrival.payload_hash) - taken.new - taken.reopened
+    stored = sum(1 for arrival in arrivals if arrival.payload_hash) - len(taken.barred)
+    report.touched += stored - taken.new - taken.reopened
 
 
 def _stop_stale(source: Source) -> None:

@@ -92,6 +92,8 @@ class Reason(models.TextChoices):
     SECRET_SET = "secret_set", "A secret of the source was set"
     SECRET_FORGOTTEN = "secret_forgotten", "A secret of the source was deleted"
     SEALED = "sealed", "A secret of the source cannot be opened with the keys at hand"
+    PURGED = "purged", "Erased for good; it stays out until an operator lifts that"
+    PURGE_LIFTED = "purge_lifted", "It may come in again if its source has it still"
     REPROCESSED = "reprocessed", "To be done again by the present recipe"
 
 

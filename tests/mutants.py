@@ -27,6 +27,7 @@ CHECKS_DIE, POLICY_DIES, SHADOW_DIES = "patches/test_checks.py", "patches/test_p
 REVIEW_DIES, GOLDEN_DIES = "ingestion/test_reviewing.py", "ingestion/test_golden.py"
 CONSTRAINTS_DIE, DISPATCH_DIES = "ingestion/test_constraints.py", "ingestion/test_dispatch.py"
 FILES_DIE, TIMELINE_DIES = "ingestion/connectors/test_local_files.py", "patches/test_timeline.py"
+PURGE_DIES, ERASING, TOMBSTONES = "ingestion/test_purging.py", "ingestion/erasing.py", "handoffs/tombstones.py"
 DELETIONS = "ingestion/deletions.py"
 OPERATING, OPERATING_DIES = "ingestion/operating.py", "ingestion/test_operating.py"
 RELEASING, QUARANTINE_DIES = "ingestion/releasing.py", "ingestion/test_quarantine.py"
@@ -186,6 +187,14 @@ GUARDS = [
     code("what was not seen is not gone", f"{FILES_DIE} not_gone", FILES, "unseen += _unseen(item)", "pass"),
     code("below what cannot be listed", f"{FILES_DIE} nothing_below", FILES, 'unseen.append(escape(folder) + "/")', "pass"),
     code("names round-trip", FILES_DIE, FILES, 'path.replace(b"%", b"%25")', "path"),
+    code("what was purged is not taken in", f"{PURGE_DIES} come_in_again", INTAKE, "before.purged_at IS NOT NULL OR (", "false OR ("),
+    code("nor under a new name", f"{PURGE_DIES} come_in_again", INTAKE, "AND r.source_id = %(source)s AND r.purged_at IS NOT NULL", "AND false"),
+    code("a shared payload stays", f"{PURGE_DIES} shares_stay", TOMBSTONES, "r.purged_at IS NULL AND r.gone_at IS NULL)", "false)"),
+    code("bytes are erased under a lock", f"{PURGE_DIES} takes_in_the_bytes_first", TOMBSTONES, "ORDER BY payload_hash FOR UPDATE", "ORDER BY payload_hash"),
+    code("bytes are looked for afterwards", f"{PURGE_DIES} were_erased", "handoffs/payloads.py", "if not store().exists(path_of(payload_hash)):", "if False:"),
+    code("a shared batch stays", f"{PURGE_DIES} live_item_shares", ERASING, "WHERE v.batch_id = b AND f.gone_at IS NULL", "WHERE false"),
+    code("batches are purged under a lock", f"{PURGE_DIES} claims_the_content", ERASING, "ORDER BY id FOR UPDATE\n\"\"\"\n# A batch", "ORDER BY id\n\"\"\"\n# A batch"),
+    code("a purge takes runs off", f"{PURGE_DIES} aboard", ERASING, "was=ENDABLE, to", "was=ENDABLE - {'running'}, to"),
     # the gate and the facts
     code("offenders are taken out", GATE_DIES, "patches/evaluation/judging.py", "out, asked = sorted(rejected), sorted(held)", "out, asked = [], sorted(held)"),
     code("digest is compared", GATE_DIES, "patches/evaluation/checks/digest.py", "float(digest_of(batch.patches) != batch.digest)", "0.0"),

@@ -13,8 +13,9 @@ from pydantic import AfterValidator, Base64Bytes, Field, model_validator
 
 from handoffs import payloads
 from handoffs.intake import Arrival
-from handoffs.models import ApiToken, Source
+from handoffs.models import ApiToken, Source, reference_id
 from handoffs.submitting import Key, KeyReused, submit
+from handoffs.tombstones import purged
 from ingestion import backlog
 from ingestion.api.access import allowed
 from ingestion.api.problems import PROBLEMS, Problem
@@ -112,7 +113,7 @@ def hand_over(
         )
     if backlog.high():
         raise Problem(429, Reason.BACKLOG.value, Reason.BACKLOG.label, retry_after_s=RETRY_S)
-    arrivals, refused = _stored(body.items)
+    arrivals, refused = _stored(source, body.items)
     if not arrivals:
         raise Problem(
             422, refused[0].reason, f"{refused[0].external_id}: {refused[0].detail or 'its bytes were refused'}"
@@ -127,10 +128,13 @@ def hand_over(
     return Status(202 if made else 200, {"items": taken, "refused": refused})
 
 
-def _stored(items: list[Item]) -> tuple[list[Arrival], list[Refused]]:
+def _stored(source: Source, items: list[Item]) -> tuple[list[Arrival], list[Refused]]:
     arrivals, refused = [], []
+    barred = purged([reference_id(source.pk, item.external_id) for item in items])
     for item in items:
         try:
+            if reference_id(source.pk, item.external_id) in barred:
+                raise Malformed(Reason.PURGED, "an operator had it erased, and may lift that: manage.py purge --lift")
             data = _bytes(item)
             payload_hash = payloads.put(data)
         except Failure as failure:

@@ -22,6 +22,7 @@ class BatchStatus(models.TextChoices):
     SUPERSEDED = "superseded"
     REVERTED = "reverted"
     REJECTED = "rejected"
+    PURGED = "purged"
 
 
 # The latest verdict on exactly this digest has to approve, whoever writes the status.
@@ -32,6 +33,22 @@ IF (SELECT v.decision FROM patches_verdict v WHERE v.batch_id = NEW.id AND v.dig
 END IF;
 RETURN NEW;
 """
+
+
+# What a batch consists of goes when the batch is purged, and not before.
+ONLY_PURGED = """
+IF TG_OP = 'DELETE' AND EXISTS (SELECT FROM patches_patchbatch b WHERE b.id = OLD.batch_id AND b.status = 'purged') THEN
+  RETURN OLD;
+END IF;
+RAISE EXCEPTION 'Cannot change %: its rows go only with a purged batch', TG_TABLE_NAME;
+"""
+
+
+def until_purged(name: str) -> pgtrigger.Trigger:
+    """Refuses every update, and every deletion but that of a purged batch's rows."""
+    return pgtrigger.Trigger(
+        name=name, when=pgtrigger.Before, operation=pgtrigger.Update | pgtrigger.Delete, func=ONLY_PURGED
+    )
 
 
 class PatchBatch(models.Model):
@@ -78,7 +95,9 @@ class PatchBatch(models.Model):
         constraints = [
             BATCH.known(),
             UniqueConstraint(
-                fields=["reflection", "source", "content_hash", "recipe"], name="one_batch_per_content_and_recipe"
+                fields=["reflection", "source", "content_hash", "recipe"],
+                condition=~Q(status="purged"),
+                name="one_batch_per_content_and_recipe",
             ),
             CheckConstraint(
                 condition=~Q(status__in=["approved", "applied"])
@@ -112,7 +131,7 @@ class Patch(models.Model):
 
     class Meta:
         verbose_name_plural = "patches"
-        triggers = [pgtrigger.Protect(name="patch_never_changes", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [until_purged("patch_never_changes")]
         constraints = [UniqueConstraint(fields=["batch", "n"], name="patches_are_numbered")]
 
     def __str__(self) -> str:
@@ -147,7 +166,7 @@ class Verdict(models.Model):
     at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        triggers = [pgtrigger.Protect(name="verdict_never_changes", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [until_purged("verdict_never_changes")]
         constraints = [
             CheckConstraint(condition=Q(by=GATE) ^ ~Q(why=""), name="a_person_says_why"),
             CheckConstraint(condition=Q(decision__in=["approve", "review", "reject"]), name="verdict_is_known"),

@@ -36,6 +36,15 @@ class Identity(models.Model):
         return f"{self.entity_id} is {self.same_as_id or 'itself'}"
 
 
+# As with facts: once it is closed, and no word on the entity is left, not even one of the past.
+ONLY_UNSAID = """
+IF NOT upper_inf(OLD.sys) AND NOT EXISTS (SELECT FROM patches_identity i WHERE i.entity_id = OLD.entity_id) THEN
+  RETURN OLD;
+END IF;
+RAISE EXCEPTION 'Cannot delete an alias: it goes only once it is closed and nothing says it any more';
+"""
+
+
 class Alias(models.Model):
     """Whom an entity counts as, known to the store during `sys`: what the live words on it amount to."""
 
@@ -49,7 +58,9 @@ class Alias(models.Model):
             pgtrigger.Trigger(
                 name="alias_only_closes", when=pgtrigger.Before, operation=pgtrigger.Update, func=ONLY_CLOSING
             ),
-            pgtrigger.Protect(name="alias_never_deleted", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="alias_never_deleted", when=pgtrigger.Before, operation=pgtrigger.Delete, func=ONLY_UNSAID
+            ),
         ]
         constraints = [
             UniqueConstraint(fields=["entity"], condition=Q(sys__upper_inf=True), name="one_open_alias_per_entity"),

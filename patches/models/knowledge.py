@@ -161,6 +161,15 @@ RAISE EXCEPTION 'a fact version can only be closed';
 """
 
 
+# What nobody asserts any more, not even in the past, may be forgotten: its words were purged.
+ONLY_UNSAID = """
+IF NOT upper_inf(OLD.sys) AND NOT EXISTS (
+  SELECT FROM patches_assertion a WHERE a.slot = OLD.slot AND a.object_key = OLD.object_key
+                                    AND a.object_text = OLD.object_text) THEN RETURN OLD; END IF;
+RAISE EXCEPTION 'Cannot delete a fact version: it goes only once it is closed and nothing says it any more';
+"""
+
+
 class Fact(Statement):
     """A version of what a slot's live assertions amount to: valid in the world, known to the store during `sys`."""
 
@@ -171,7 +180,9 @@ class Fact(Statement):
             pgtrigger.Trigger(
                 name="fact_only_closes", when=pgtrigger.Before, operation=pgtrigger.Update, func=ONLY_CLOSING
             ),
-            pgtrigger.Protect(name="fact_never_deleted", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="fact_never_deleted", when=pgtrigger.Before, operation=pgtrigger.Delete, func=ONLY_UNSAID
+            ),
         ]
         constraints = [
             ExclusionConstraint(
