@@ -9,7 +9,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 RESULTS = Path(__file__).resolve().parent / "results"
-MEASUREMENTS = ("orchestration", "statements", "pipeline", "claims", "fairness", "asof", "recall", "changes", "gate")
+MEASUREMENTS = (
+    "orchestration",
+    "statements",
+    "pipeline",
+    "claims",
+    "fairness",
+    "asof",
+    "recall",
+    "changes",
+    "gate",
+    "watch",
+)
 
 
 def parsed() -> Namespace:
@@ -63,18 +74,18 @@ def measure(options: Namespace) -> None:
         orchestration,
         pipeline,
         recall,
+        watching,
     )
     from benchmarks.report import Report  # noqa: PLC0415
 
     report, short = Report(vars(options)), options.short
     folder = options.folder or (pipeline.CORPUS if short else pipeline.texts(options.files))
-    repeated = {"repetitions": options.repetitions}
     measurements: Mapping[str, Callable[[], None]] = {
         "orchestration": lambda: orchestration.compare(
-            report, handoffs=options.handoffs, concurrency=options.concurrency, **repeated
+            report, handoffs=options.handoffs, concurrency=options.concurrency, repetitions=options.repetitions
         ),
         "statements": lambda: counting.count(report),
-        "pipeline": lambda: pipeline.compare(report, folder.resolve(), **repeated),
+        "pipeline": lambda: pipeline.compare(report, folder.resolve(), repetitions=options.repetitions),
         "claims": lambda: claims.measure(report, waiting=20_000 if short else 1_000_000, ticks=50 if short else 500),
         "fairness": lambda: fairness.measure(
             report, noise=5_000 if short else 100_000, concurrency=options.concurrency
@@ -85,6 +96,7 @@ def measure(options: Namespace) -> None:
         "recall": lambda: recall.measure(report, passages=5_000 if short else 100_000, questions=50 if short else 300),
         "changes": lambda: changes.measure(report, rounds=2 if short else 10),
         "gate": lambda: gate.measure(report, rounds=2 if short else 10),
+        "watch": lambda: watching.measure(report, edits=3 if short else 60),
     }
     for name in options.only or MEASUREMENTS:
         measurements[name]()

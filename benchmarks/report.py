@@ -92,6 +92,7 @@ class Report:
     as_of: dict[str, Any] = field(default_factory=dict)
     fairness: dict[str, Any] = field(default_factory=dict)
     recall: dict[str, Any] = field(default_factory=dict)
+    watching: dict[str, Any] = field(default_factory=dict)
     surroundings: dict[str, Any] = field(default_factory=surroundings)
 
     def __post_init__(self) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 from handoffs.models import Reflection, Source
 from ingestion.duty import Rounds
 from ingestion.stages import ORDER
-from ingestion.sync import SyncReport, sync
+from ingestion.sync import SyncBusy, SyncReport, sync
 from ingestion.waking import wait
 from ledger import statements
 
 POLL_S, POLL_MOST_S = 0.1, 0.5  # looked at less often while nothing moves: looking costs the workers time
+BUSY_MOST_S = 60.0  # another's sync of the source is waited for so long
 MODEL_STAGES = ("embed", "entity", "fact")
 
 # Where the runs of this ingest stand: those made since it began, and those that were on their way then.
@@ -115,6 +116,7 @@ def ingest(
     """Sync the source, then dispatch and sweep until each of its handoffs has ended; `meanwhile` is called in between.
 
     A dispatcher of its own may run at the same time: one process at a time decides. Stopped half-way it loses nothing.
+    Raises SyncBusy when another process syncs the source for long.
     """
     began = time.monotonic()
     [(after, already)] = statements.rows(UNDER_WAY, [source.pk])
@@ -126,7 +128,7 @@ def ingest(
         listing(report)
         meanwhile()
 
-    synced = sync(source, accept_deletions=accept_deletions, progress=listed)
+    synced = _synced(lambda: sync(source, accept_deletions=accept_deletions, progress=listed))
     seen, pause_s = Standing(), POLL_S
     while True:
         duty.take()
@@ -142,6 +144,18 @@ def ingest(
         wait(pause_s)  # whoever ends a flight wakes us
     [(calls,)] = statements.rows(MODEL_CALLS, {**which, "stages": list(MODEL_STAGES)})
     return Report(synced, seen, calls, time.monotonic() - began)
+
+
+def _synced(syncing: Callable[[], SyncReport]) -> SyncReport:
+    """Wait for another's sync of the source to end: it has a schedule, or somebody saw it change."""
+    until = time.monotonic() + BUSY_MOST_S
+    while True:
+        try:
+            return syncing()
+        except SyncBusy:
+            if time.monotonic() > until:
+                raise
+            wait(POLL_MOST_S)
 
 
 def look(which: Mapping[str, Any]) -> Standing:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -116,6 +117,19 @@ class Foresight(Protocol):
 
     def expect(self, external_ids: Sequence[str]) -> None:
         """Be told which items will be read next, most of them and in about this order. Fetches nothing yet."""
+        ...
+
+
+@runtime_checkable
+class Watchable(Protocol):
+    """What a source may have beside SourcePort, where changes in a folder are changes in the source."""
+
+    def folder(self) -> Path:
+        """Return the folder, absolute; everything below it belongs to the source, wanted or not."""
+        ...
+
+    def minds(self, path: Path) -> bool:
+        """Whether a change of this path below the folder may change what is listed. If in doubt, yes."""
         ...
 
 

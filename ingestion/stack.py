@@ -23,6 +23,7 @@ def programs(*, web: bool, flower_password: str | None) -> Iterator[Program]:
     yield _worker("worker", "stages", settings.WORKER_CONCURRENCY)
     # apart, as a sync may wait until there is room: for what the stages take on
     yield _worker("syncer", "sync", settings.SYNC_CONCURRENCY)
+    yield Program("watch", (sys.executable, str(settings.ROOT / "manage.py"), "watch"))
     yield Program("beat", (*CELERY, "beat", "--pidfile=", "--loglevel", "WARNING"))
     if flower_password:
         yield _flower(flower_password)

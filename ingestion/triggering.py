@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from handoffs.models import Source
 from ingestion.connectors import PUSHED
 from ingestion.models import Cause, Occurrence
-from ingestion.waking import wake
+from ingestion.ring import ring_sync
 from ledger import statements
 from ledger.deeds import Answer
 from ledger.reasons import Reason
@@ -31,7 +31,7 @@ ON CONFLICT (source_id) WHERE status = 'due' DO UPDATE SET
   next_attempt_at = CASE WHEN EXCLUDED.cause = 'asked' OR ingestion_occurrence.attempts = 0
                          THEN least(now(), ingestion_occurrence.next_attempt_at)
                          ELSE ingestion_occurrence.next_attempt_at END
-RETURNING id
+RETURNING id, next_attempt_at <= now()
 """
 
 
@@ -49,8 +49,9 @@ def ask(source: Source, cause: Cause, *, by: str, accept_deletions: bool = False
         "recheck": recheck,
     }
     with transaction.atomic(durable=True):
-        [(pk,)] = statements.rows(ASK, parameters)
-    wake()
+        [(pk, now)] = statements.rows(ASK, parameters)
+    if now:
+        ring_sync(pk)  # the sweep would, within a second; a message more changes nothing
     return int(pk)
 
 

@@ -34,6 +34,7 @@ RELEASING, QUARANTINE_DIES = "ingestion/releasing.py", "ingestion/test_quarantin
 POLICIES_DIE, MACHINE_DIES = "ingestion/test_policies.py", "properties/test_ledger_machine.py"
 ROLES_DIE = "console/test_roles.py"
 ROLLING, ROLLING_DIES = "console/rolling.py", "console/test_rolling.py"
+WATCHING = "ingestion/watching.py"
 FIRING, SCHEDULES_DIE = "ingestion/firing.py", "ingestion/test_schedules.py"
 OCCURRENCES, OCCURRENCES_DIE = "ingestion/occurrences.py", "ingestion/test_occurrences.py"
 SEALING, SEALING_DIES = "handoffs/sealing.py", "handoffs/test_sealing.py"
@@ -99,6 +100,11 @@ GUARDS = [
     check("one_occurrence_per_source_and_time", "ingestion_occurrence", f"{SCHEDULES_DIE} set_back"),
     check("due_occurrence_has_a_time", "ingestion_occurrence", f"{SCHEDULES_DIE} nobody_would_find"),
     check("running_occurrence_has_a_lease", "ingestion_occurrence", f"{SCHEDULES_DIE} nobody_would_find"),
+    code("a file comes to rest", "ingestion/test_watching.py left_alone_while", WATCHING, "now - self.heard_at < self.stable_s", "False"),
+    code("what is written unheard", "ingestion/test_watching.py without_a_notice", WATCHING, "if again != self.looks:", "if False:"),
+    code("some files never rest", "ingestion/test_watching.py never_rests", WATCHING, "or now - self.since < MOST_S", "or True"),
+    code("another folder in its place", "ingestion/test_watching.py disappears", WATCHING, " and _looks_of_folder(self.folder) == began_as", ""),
+    code("after a flood", "ingestion/test_watching.py too_much", WATCHING, "len(heard) >= FLOOD", "False"),
     code("not taken out while it is synced", "ingestion/test_enrolling.py being_synced", "ingestion/sync.py", "    if not alone:", "    if False:"),
     # constraints of runs and flights
     unique("one_active_run_per_handoff", f"{CONSTRAINTS_DIE} handoff_has_one_active"),

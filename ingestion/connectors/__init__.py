@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 
-from ingestion.ports import SourcePort
+from ingestion.ports import SourcePort, Watchable
 from ingestion.profiles import Profile
 
 CONNECTORS: Mapping[str, str] = {
@@ -39,3 +39,12 @@ def connect(kind: str, options: Mapping[str, Any], secrets: Mapping[str, str]) -
     """Return the connector of this kind; both the source's options and its secrets are its arguments, by name."""
     port: SourcePort = import_string(CONNECTORS[kind])(**options, **secrets)
     return port
+
+
+def watchable(kind: str, options: Mapping[str, Any]) -> Watchable | None:
+    """Return the connector if it reads a folder that can be watched; no secret is needed for that."""
+    connector = import_string(CONNECTORS[kind]) if kind in CONNECTORS else None
+    try:
+        return connector(**options) if connector and issubclass(connector, Watchable) else None
+    except TypeError:  # options that it does not know: its sync says so
+        return None

@@ -43,8 +43,14 @@ class LocalFiles:
             raise _failure(exc) from exc
         return f"{count} entries in the folder"
 
+    def folder(self) -> Path:
+        return Path(os.fsdecode(self.root))
+
+    def minds(self, path: Path) -> bool:
+        return self.hidden or not any(part.startswith(".") for part in path.relative_to(self.folder()).parts)
+
     def _is_there(self) -> None:
-        if not Path(os.fsdecode(self.root)).is_dir():
+        if not self.folder().is_dir():
             raise Gone(Reason.VANISHED, "the source's folder is not there")
 
     def list(self, cursor: Cursor) -> Iterator[Entry]:  # noqa: ARG002  the whole folder is listed each time

@@ -53,6 +53,7 @@ def test_a_flight_of_eight_times_the_runs_asks_no_more_statements_of_any_stage(t
         ("recall", "recall", "recall"),
         ("changes", "changes", "revert"),
         ("gate", "gate", "checks"),
+        ("watch", "watching", "p95_s"),
     ],
 )
 def test_a_measurement_prints_and_keeps_its_figures(tmp_path: Path, only: str, key: str, part: str) -> None:

@@ -44,6 +44,12 @@ class Obsidian:
             return f"{found}; it has no .obsidian, so it is read as a vault that nobody opened yet"
         return f"{found}; daily notes are called {preferences(self.root).daily_words}"
 
+    def folder(self) -> Path:
+        return self.root
+
+    def minds(self, path: Path) -> bool:
+        return self.files.minds(path)
+
     def list(self, cursor: Cursor) -> Iterator[Entry]:
         return _Listing(self, preferences(self.root), cursor).entries()
 

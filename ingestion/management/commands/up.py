@@ -17,14 +17,24 @@ from ingestion.supervisor import supervise
 ADMIN = "admin"
 PASSWORD_BYTES = 15
 SERVERS_S = 2.0  # between two looks at the embedded servers
-COLOURS = {"console": 36, "dispatcher": 32, "worker": 33, "syncer": 31, "beat": 35, "flower": 34, "up": 1}
+COLOURS = {
+    "console": 36,
+    "dispatcher": 32,
+    "worker": 33,
+    "syncer": 31,
+    "beat": 35,
+    "watch": 37,
+    "flower": 34,
+    "up": 1,
+}
 NAME_WIDTH = max(map(len, COLOURS))
 
 
 class Command(BaseCommand):
     help = (
         "Run everything in the foreground until Ctrl-C: the console, the dispatcher, the workers, the clock of the "
-        "schedules and Flower, and the embedded servers where no others are named. What dies is started again. "
+        "schedules, the watch over folders and Flower, and the embedded servers where no others are named. "
+        "What dies is started again. "
         "Exit status: 0 ended as asked, 2 a port is taken or the database has no schema yet."
     )
 
