@@ -1,7 +1,8 @@
 """A backup of everything that cannot be made again: one dump of the database and every payload that it names.
 
 The dump and the list of payloads are of one snapshot of the database, so that neither names what the other lacks,
-whatever goes on meanwhile. Payloads lie under their hashes: where an older backup is only new ones are copied.
+whatever goes on meanwhile. Payloads lie under their hashes: where an older backup is only new ones are
+copied, and what was purged since is taken out.
 `backup.json` comes last; a folder without it has no whole backup.
 """
 
@@ -59,10 +60,12 @@ def make(folder: Path) -> About:
         statements.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         [(snapshot,)] = statements.rows("SELECT pg_export_snapshot()")
         _postgres("pg_dump", "--format=custom", "--no-owner", f"--snapshot={snapshot}", f"--file={draft}")
-        for name, bytes_ in Payload.objects.values_list("payload_hash", "size_bytes").order_by("pk").iterator():
+        kept = Payload.objects.filter(erased_at=None).order_by("pk")
+        for name, bytes_ in kept.values_list("payload_hash", "size_bytes").iterator():
             count, size = count + 1, size + bytes_
             if not _copy(name, folder / PAYLOADS / payloads.path_of(name)):
                 damaged.append(name)
+        _forget(folder)
     draft.replace(folder / DUMP)
     dump = folder / DUMP
     [(server,)] = statements.rows("SHOW server_version")
@@ -128,6 +131,15 @@ def _copy(payload_hash: str, target: Path) -> bool:
     part.write_bytes(data)
     part.replace(target)
     return True
+
+
+def _forget(folder: Path) -> None:
+    """Take out of an older backup what was purged since."""
+    files = _files(folder)
+    while page := {path.name: path for path in islice(files, AT_ONCE)}:
+        erased = Payload.objects.filter(pk__in=page).exclude(erased_at=None)
+        for name in erased.values_list("pk", flat=True):
+            page[name].unlink()
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -66,3 +66,19 @@ def test_a_second_backup_copies_what_is_new_and_tells_of_what_the_store_lost(bac
     done = store.manage("backup", "make", str(folder), "--json")
     own.with_name("aside").rename(own)
     assert (done.returncode, json.loads(done.stdout)["damaged"]) == (1, [lost.name])
+
+
+def test_what_was_purged_is_taken_out_of_an_older_backup(make_store, tmp_path):
+    store, folder, texts = make_store(), tmp_path / "backup", tmp_path / "texts"
+    texts.mkdir()
+    (texts / "kept.txt").write_text("Ann Smith leads Acme.")
+    (texts / "gone.txt").write_text("Bob Jones leads Initech.")
+    store.ingest(texts)
+    store.manage("backup", "make", str(folder))
+    [purged] = [path for path in (folder / "payloads").glob("*/*/*") if b"Initech" in path.read_bytes()]
+    done = store.manage("purge", "--reference", "gone.txt", "--reason", "asked for", "--yes")
+    assert done.returncode == 0, done.stderr
+    done = store.manage("backup", "make", str(folder), "--json")
+    assert (done.returncode, json.loads(done.stdout)["payloads"]) == (0, 1)
+    assert not purged.exists()
+    assert store.manage("backup", "verify", str(folder)).returncode == 0
