@@ -15,6 +15,8 @@ ENV PATH=/venv/bin:$PATH \
     TOKENIZERS_PARALLELISM=false \
     SLUICEGATE_STATE_DIR=/state \
     SLUICEGATE_LOG_FORMAT=json
+# for wikis, and repositories whose files come over git
+RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin sluicegate \
     && install --directory --owner=10001 --group=10001 --mode=0700 /state
 COPY --from=packages /venv /venv

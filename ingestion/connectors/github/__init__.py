@@ -6,8 +6,10 @@ from datetime import timedelta
 from typing import Protocol
 
 from ingestion.connectors.github.api import Api, Credentials
+from ingestion.connectors.github.clone import Clone
 from ingestion.connectors.github.discussions import Discussions
 from ingestion.connectors.github.files import Files, Wanted
+from ingestion.connectors.github.git import Remote, address
 from ingestion.connectors.github.threads import COMMENTS, ISSUES, REVIEWS, Threads
 from ingestion.ports import Checkpoint, Content, Cursor, Entry
 from ledger.failures import Gone
@@ -21,6 +23,7 @@ OF = {  # which of the contents an item belongs to, by its prefix
     "pull-comments/": "pulls",
     "review-comments/": "pulls",
 }
+TRANSPORTS = ("api", "git")
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -40,8 +43,9 @@ class GitHub:
     """Lists and reads what one repository on GitHub, or on a GitHub Enterprise server, has.
 
     `contents` names what is wanted: files, issues, pulls, discussions, wiki. `branch` is the default branch where none
-    is given. `include`, `exclude` and `hidden` choose among the files as they do in a folder. Every `reconcile_days`
-    the threads are listed whole, as nothing else tells what was deleted of them.
+    is given. `include`, `exclude` and `hidden` choose among the files as they do in a folder; by `transport` they
+    come over the API or over git. Every `reconcile_days` the threads are listed whole, as nothing else tells what was
+    deleted of them.
     """
 
     kind = "github"
@@ -55,6 +59,7 @@ class GitHub:
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         hidden: bool = False,
+        transport: str = "api",
         url: str = "https://github.com",
         token: str = "",
         app_id: str = "",
@@ -64,20 +69,31 @@ class GitHub:
     ) -> None:
         if unknown := set(contents) - set(CONTENTS):
             raise ValueError(f"contents: {', '.join(sorted(unknown))} is none of {', '.join(CONTENTS)}")
+        if transport not in TRANSPORTS:
+            raise ValueError(f"transport: {' or '.join(TRANSPORTS)}")
         if not REPOSITORY.fullmatch(repository):
             raise ValueError("repository: give its owner and its name, such as octocat/hello-world")
+        self.url = url
         self.api = Api(repository, url, Credentials(token, app_id, installation_id, private_key))
-        wanted = Wanted(include, exclude, hidden=hidden)
-        self.parts: list[Part] = []
-        every = timedelta(days=reconcile_days)
+        self.parts: list[Part] = list(self._threads(contents, timedelta(days=reconcile_days)))
+        if "files" in contents:
+            wanted = Wanted(include, exclude, hidden=hidden)
+            over_git = transport == "git"
+            self.parts.append(self._clone("files", branch, wanted) if over_git else Files(self.api, branch, wanted))
+        if "wiki" in contents:
+            self.parts.append(self._clone("wiki", "", Wanted((), (), hidden=False)))
+
+    def _threads(self, contents: Sequence[str], every: timedelta) -> Iterator[Part]:
         for kind in (ISSUES, COMMENTS, REVIEWS):
             asked = [prefix for prefix in kind.prefixes if OF[prefix] in contents]
             if asked:
-                self.parts.append(Threads(self.api, kind, asked, every))
+                yield Threads(self.api, kind, asked, every)
         if "discussions" in contents:
-            self.parts.append(Discussions(self.api, every))
-        if "files" in contents:
-            self.parts.append(Files(self.api, branch, wanted))
+            yield Discussions(self.api, every)
+
+    def _clone(self, name: str, branch: str, wanted: Wanted) -> Part:
+        repository = self.api.repository + (".wiki" if name == "wiki" else "")
+        return Clone(name, Remote(address(self.url, repository), self.api.key), branch, wanted)
 
     def check(self) -> str:
         found = self.api.get("").data
