@@ -108,9 +108,7 @@ def hand_over(
     token = allowed(request, ApiToken.Scope.SUBMIT)
     source = Source.objects.filter(reflection=token.reflection, name=body.source, kind=PUSHED).first()
     if source is None:
-        raise Problem(
-            404, "no_such_source", "there is no such source of the kind pushed: manage.py sources add pushed NAME"
-        )
+        raise Problem(404, "no_such_source", f"there is no such source: manage.py sources add NAME --kind {PUSHED}")
     if backlog.high():
         raise Problem(429, Reason.BACKLOG.value, Reason.BACKLOG.label, retry_after_s=RETRY_S)
     arrivals, refused = _stored(source, body.items)

@@ -17,6 +17,7 @@ CONNECTORS: Mapping[str, str] = {
     "imap": "ingestion.connectors.imap.mailbox.Imap",
 }
 DEFAULT = next(iter(CONNECTORS))
+VAULT = "obsidian"
 PUSHED = "pushed"  # has nothing to list: the API hands its items over
 # What a kind may take of the system, where that is less than the settings allow.
 PROFILES: Mapping[str, Profile] = {

@@ -64,9 +64,19 @@ def test_a_revert_restores_what_was_known(told):
     assert "Thomas Hallett" in store.manage(*asked).stdout
 
 
+def test_links_of_a_vault_lead_to_the_notes_that_they_mean(told):
+    _, lines = told
+    linked = chapter(lines, 7)
+    for note in ("2025-03-20", "Ruth Adeyemi", "Winter works"):
+        assert f"{note} links to Tide gate → Gates/Tide gate.md" in linked
+    for meant in ("Ruth Adeyemi → Ruth Adeyemi.md", "gauge readings.txt → gauge readings.txt"):
+        assert f"Tide gate links to {meant}" in linked
+    assert "The rollers was sent to Ruth Adeyemi" in linked
+
+
 def test_it_is_short_to_read(told):
     _, lines = told
-    assert len(lines) <= 75
+    assert len(lines) <= 80
 
 
 def test_the_same_store_does_not_hear_it_twice(told):

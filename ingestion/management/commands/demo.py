@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from handoffs.models import Source
 from ingestion.asking import facts, search, view
-from ingestion.connectors import DEFAULT
+from ingestion.connectors import DEFAULT, VAULT
 from ingestion.faces import Faces, reporting, show_hits
 from ingestion.ingesting import Report, ingest, register
 from ingestion.models import IngestRun
@@ -23,6 +23,7 @@ from patches.revert import revert
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 LATER = "later"
+NOTE = "Tide gate"
 TRUST, QUESTION, MOMENT = "Marrow Bay Harbour Trust", "Where is the head office?", "2021-04"
 NEXT = """
 [bold]Where to go next[/bold] (manage.py is run by .venv/bin/python)
@@ -56,12 +57,14 @@ class Command(BaseCommand):
             before, known = list(export(corpus.reflection)), ApplyTransaction.objects.latest("seq").seq
             later = register(reflection, DEFAULT, LATER, {"root": str(EXAMPLES / LATER)})
             self.ingest(later, faces, workforce)
-        kept_out = self.arrivals(later)
-        believed = self.compare(corpus, known)
-        restored = self.take_back(later, before)
+            kept_out = self.arrivals(later)
+            believed = self.compare(corpus, known)
+            restored = self.take_back(later, before)
+            notes = register(reflection, VAULT, "vault", {"root": str(EXAMPLES / "vault")})
+            linked = self.follow_links(notes, self.ingest(notes, faces, workforce))
         self.console.print(NEXT)
         complete = report.sync.listed == report.outcomes.total() + report.sync.unchanged + report.sync.touched
-        if not (complete and kept_out and believed and restored):
+        if not (complete and kept_out and believed and restored and linked):
             raise SystemExit(1)
 
     def ingest(self, source: Source, faces: Faces, workforce: Workforce | None) -> Report:
@@ -113,6 +116,20 @@ class Command(BaseCommand):
         same = "is byte for byte" if after == before else "is NOT"
         self.console.print(f"  the export of {len(after)} lines {same} what it was before the two documents came")
         return after == before
+
+    def follow_links(self, notes: Source, report: Report) -> bool:
+        """Show what leads to a note of the vault and from it; whether all of the vault came in."""
+        self.console.print(
+            f"\n[bold]7. An Obsidian vault beside it[/bold]: examples/vault. What is linked with [[{NOTE}]]?"
+        )
+        now = view(notes.reflection, valid_at=None, known_at=None)
+        linked = facts(notes.reflection, predicate="links_to", seen=now)
+        links = [link for link in linked if NOTE in (link.subject, link.object)]
+        show_facts(self.console, links, words=False)
+        self.console.print("  and the letter that a note links to:")
+        letter = facts(notes.reflection, predicate="sent_to", seen=now)
+        show_facts(self.console, letter)
+        return bool(links and letter) and all(link.leads_to for link in links) and not report.failed
 
 
 def _claimed(run: IngestRun) -> list[str]:
