@@ -247,7 +247,7 @@ GUARDS = [
     code("reverted under way ends as such", f"{REVERT_DIES} about_to", "ingestion/landing.py", "if status := _turned_down(done[0]):", "if status := None:"),
     code("what is said later finds its place", f"{ENTITIES_DIE} said_later", "patches/apply.py", "    if astray:", "    if False:"),
     code("a merge moves what was said", f"{ENTITIES_DIE} said_of_one", "patches/identities.py", "moves = [one for one in found if one.was != one.slot]", "moves = []"),
-    code("what is withdrawn moves too", f"{ENTITIES_DIE} away_during", "patches/sql/places.sql", "WHERE (%(reflection)s", "WHERE a.live AND (%(reflection)s"),
+    code("what is withdrawn moves too", f"{ENTITIES_DIE} taken_back_before", "patches/sql/places.sql", "WHERE (%(reflection)s", "WHERE a.live AND (%(reflection)s"),
     code("a circle is not followed for ever", f"{ENTITIES_DIE} circle", "patches/identities.py", "same_as is not None and (end := _end(leads, same_as)) != entity:", "same_as is not None and (end := same_as):"),
     code("a merge changes under the lock", f"{ENTITIES_DIE} while_a_flight", "patches/entities.py", "        lock(reflection_id)\n", ""),
     code("two kinds are never one", f"{ENTITIES_DIE} two_kinds", "patches/evaluation/checks/identities.py", 'if said["type"] != said["into_type"]}', "if False}"),

@@ -144,6 +144,16 @@ def test_a_document_that_was_away_during_the_merge_comes_back_to_where_it_belong
     assert audit() == []
 
 
+def test_what_was_taken_back_before_a_merge_is_brought_back_to_where_it_belongs():
+    reflection = told("works_for: Ann S. > Acme [2001..2003]", "works_for: Ann Smith > Acme [2003..2005]")
+    first = PatchBatch.objects.earliest("pk")
+    revert(PatchBatch.objects.filter(pk=first.pk), by="ann", reason="wrong")
+    one(reflection, "ann s.", "ann smith")
+    restore(PatchBatch.objects.filter(pk=first.pk), by="ann", reason="right")
+    assert open_of("ann smith", "works_for") == [("Acme", 2001, 2006)]
+    assert audit() == []
+
+
 def test_chains_are_followed_and_each_link_can_be_taken_back_by_itself():
     reflection = told(
         *(f"works_for: {name} > Acme [{year}..{year}]" for name, year in (("A", 2001), ("B", 2003), ("C", 2005)))
