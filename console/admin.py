@@ -1,13 +1,24 @@
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import URLPattern
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from console import groups
+from console.timeline import timeline
+from ingestion.admin import IngestRunAdmin, QuarantineAdmin, WithReason, tell
+from ingestion.explain import explain
+from ingestion.models import IngestRun, Quarantine
 
 SUPERUSERS_ALONE = ("is_superuser", "user_permissions")
 
-admin.site.unregister(User)
+for model in (User, IngestRun, Quarantine):
+    admin.site.unregister(model)
 
 
 @admin.register(User)
@@ -25,3 +36,53 @@ class PersonAdmin(UserAdmin[User]):
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:  # noqa: ARG002
         """Nobody is deleted: what they did names them. They are made inactive."""
         return False
+
+
+@admin.register(IngestRun)
+class RunPage(IngestRunAdmin):
+    """A run's whole story, and why it is not further."""
+
+    leads = ("waits_for_what", "legs", "trouble", "reference")
+    shows = ("stage_outputs",)
+
+    @admin.display(description="why it is where it is")
+    def waits_for_what(self, run: IngestRun) -> SafeString:
+        return format_html_join("", "<p>{}</p>", ([cause.says] for cause in explain(run.pk)))
+
+    @admin.display(description="timeline")
+    def legs(self, run: IngestRun) -> SafeString:
+        return timeline(run)
+
+
+@admin.register(Quarantine)
+class QuarantinePage(QuarantineAdmin):
+    """What waits for a person, with what to do about it; the reason stands beside the action."""
+
+    change_list_template = "console/quarantine.html"
+    action_form = WithReason
+    actions = ("probe", "release", "discard")  # type: ignore[assignment]  # a listing has none
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*groups.urls(self.admin_site), *super().get_urls()]
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(groups.MAY_DECIDE)
+
+    @admin.action(description="Probe: the oldest of a kind goes first", permissions=["decide"])
+    def probe(self, request: HttpRequest, chosen: QuerySet[Quarantine]) -> None:
+        self._decide(request, chosen, "probe")
+
+    @admin.action(description="Release: back to work", permissions=["decide"])
+    def release(self, request: HttpRequest, chosen: QuerySet[Quarantine]) -> None:
+        self._decide(request, chosen, "release")
+
+    @admin.action(description="Discard: give them up", permissions=["decide"])
+    def discard(self, request: HttpRequest, chosen: QuerySet[Quarantine]) -> None:
+        self._decide(request, chosen, "discard")
+
+    def _decide(self, request: HttpRequest, chosen: QuerySet[Quarantine], deed: str) -> None:
+        if not (why := request.POST.get("why", "").strip()):
+            self.message_user(request, "Say why, in words.", messages.ERROR)
+            return
+        runs = IngestRun.objects.filter(pk__in=chosen.order_by().values("run"))
+        tell(request, groups.DEEDS[deed](runs, why, groups.person(request)))

@@ -86,7 +86,7 @@ def _persons(seen: Overview) -> Iterator[Sign]:
     if quarantined := seen.standing.quarantined:
         kinds = f", the largest group is {seen.groups[0].runs:,} of {_cause(seen)}" if seen.groups else ""
         told = f"{_counted(quarantined)} in quarantine{kinds}"
-        yield Sign(ATTENTION, told, "probe one, release, or discard", _list("ingestion_quarantine"))
+        yield Sign(ATTENTION, told, "probe one, release, or discard", reverse("admin:ingestion_quarantine_groups"))
     if in_review := seen.standing.in_review:
         told = f"{_counted(in_review)} batches wait for a reviewer"
         yield Sign(ATTENTION, told, "approve or reject", _list("patches_patchbatch", "status__exact=in_review"))

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -25,13 +26,21 @@ from ingestion.stages import ORDER
 from ledger import rendering
 from ledger.commands import spoken
 from ledger.deeds import Answer
-from ledger.listing import Listing, hash_prefix, linked, number, text_prefix, uuid
+from ledger.listing import Listing, ReasonFilter, hash_prefix, linked, number, text_prefix, uuid
 from patches.admin import PatchBatchAdmin
 from patches.models import PatchBatch
 
 
 class WithReason(ActionForm):
     why = forms.CharField(required=False, label="why")
+
+
+def tell(request: HttpRequest, answer: Answer) -> None:
+    """Say what a deed did, and what it left alone, on the next page."""
+    counts = answer.counts()
+    for told, level in ((counts["done"], messages.SUCCESS), (counts["refused"], messages.WARNING)):
+        if told:
+            messages.add_message(request, level, ", ".join(f"{n} {spoken(name)}" for name, n in told.items()))
 
 
 admin.site.unregister(PatchBatch)
@@ -61,10 +70,7 @@ class ReviewedBatchAdmin(PatchBatchAdmin):
         except Unclear as problem:
             self.message_user(request, str(problem), messages.ERROR)
             return
-        counts = answer.counts()
-        for told, level in ((counts["done"], messages.SUCCESS), (counts["refused"], messages.WARNING)):
-            if told:
-                self.message_user(request, ", ".join(f"{n} {spoken(name)}" for name, n in told.items()), level)
+        tell(request, answer)
 
 
 @admin.register(IngestRun)
@@ -81,11 +87,11 @@ class IngestRunAdmin(Listing[IngestRun]):
         linked("flight"),
         "attempts",
     )
-    list_filter = ("status",)
+    list_filter = ("status", "stage", ("reason", ReasonFilter))
     list_select_related = ("handoff__reference", "source__reflection", "flight")
     deferred = ("detail",)
-    leads = ("reference",)
-    shows = ("trouble", "stage_outputs")
+    leads: ClassVar[tuple[str, ...]] = ("reference",)
+    shows: ClassVar[tuple[str, ...]] = ("trouble", "stage_outputs")
     searches = (
         number("a run's id"),
         uuid("a reference's id", "handoff__reference"),

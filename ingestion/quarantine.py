@@ -101,7 +101,7 @@ def discard(runs: QuerySet[IngestRun], why: str, *, by: str, dry_run: bool = Fal
 
     def page(ids: list[int]) -> Answer:
         rows = IngestRun.objects.filter(pk__in=ids)
-        moved = RUN.move(rows, was={"quarantined"}, to="failed", reason=Reason.DISCARDED, by=by)
+        moved = RUN.move(rows, was={"quarantined"}, to="failed", reason=Reason.DISCARDED, by=by, note=why)
         Quarantine.objects.filter(run__in=moved).update(note=why[:NOTE_CHARS], follows=None)
         return Answer({"discarded": moved}, {"not_quarantined": sorted(set(ids) - set(moved))})
 

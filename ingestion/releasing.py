@@ -54,19 +54,20 @@ class Waiting:
     taken: bool
 
 
-def release(runs: QuerySet[IngestRun], *, by: str, probe: bool = True, dry_run: bool = False) -> Answer:
+def release(runs: QuerySet[IngestRun], *, by: str, probe: bool = True, why: str = "", dry_run: bool = False) -> Answer:
     """Send quarantined runs back to work, at the stage before which they stand, with a fresh count of attempts.
 
     With `probe` the oldest of each group goes alone; the others go when it did well, and stay when it did not. Refused
-    are runs that are not in quarantine, and runs of a payload that is not the reference's newest any more.
+    are runs that are not in quarantine, and runs of a payload that is not the reference's newest any more. `why` is
+    kept with the event of each run that goes now.
     """
     probes: dict[str, int] | None = {} if probe else None
-    told = in_pages(runs, lambda ids: send(ids, by=by, probes=probes), dry_run=dry_run)
+    told = in_pages(runs, lambda ids: send(ids, by=by, probes=probes, why=why), dry_run=dry_run)
     wake()
     return told
 
 
-def send(runs: Sequence[int], *, by: str, probes: dict[str, int] | None) -> Answer:
+def send(runs: Sequence[int], *, by: str, probes: dict[str, int] | None, why: str = "") -> Answer:
     """Release one page of runs. A constant number of statements; needs a transaction.
 
     `probes` are the probes by fingerprint of earlier pages, to be added to; None lets all of them go.
@@ -82,7 +83,7 @@ def send(runs: Sequence[int], *, by: str, probes: dict[str, int] | None) -> Answ
             free.append(run)
     free.sort(key=lambda run: run.id)
     follows = {} if probes is None else _followers(free, probes)
-    released = _let_go([run for run in free if run.id not in follows], handoffs, by=by)
+    released = _let_go([run for run in free if run.id not in follows], handoffs, by=by, why=why)
     bound = [(run.id, follows.get(run.id)) for run in free]
     statements.run(FOLLOW, {"by": by, "runs": [run for run, _ in bound], "probes": [probe for _, probe in bound]})
     reached("release.before_commit")
@@ -117,7 +118,7 @@ def _followers(free: Sequence[Waiting], probes: dict[str, int]) -> dict[int, int
     return follows
 
 
-def _let_go(runs: Sequence[Waiting], handoffs: Mapping[int, Standing], *, by: str) -> list[int]:
+def _let_go(runs: Sequence[Waiting], handoffs: Mapping[int, Standing], *, by: str, why: str) -> list[int]:
     """Move the runs, then the handoffs of those that moved."""
     if not runs:
         return []
@@ -128,6 +129,7 @@ def _let_go(runs: Sequence[Waiting], handoffs: Mapping[int, Standing], *, by: st
         to="pending",
         reason=Reason.RELEASED,
         by=by,
+        note=why,
         next_attempt_at=FromNow(),
         flight=None,
         waits_for=None,

@@ -32,7 +32,7 @@ DELETIONS = "ingestion/deletions.py"
 OPERATING, OPERATING_DIES = "ingestion/operating.py", "ingestion/test_operating.py"
 RELEASING, QUARANTINE_DIES = "ingestion/releasing.py", "ingestion/test_quarantine.py"
 POLICIES_DIE, MACHINE_DIES = "ingestion/test_policies.py", "properties/test_ledger_machine.py"
-ROLES_DIE = "console/test_roles.py"
+ROLES_DIE, PAGE_DIES = "console/test_roles.py", "console/test_run_page.py"
 ROLLING, ROLLING_DIES = "console/rolling.py", "console/test_rolling.py"
 WATCHING = "ingestion/watching.py"
 FIRING, SCHEDULES_DIE = "ingestion/firing.py", "ingestion/test_schedules.py"
@@ -78,6 +78,8 @@ GUARDS = [
     code("no superuser is made by an administrator", f"{ROLES_DIE} superuser", "console/admin.py", "[*fields, *SUPERUSERS_ALONE]", "fields"),
     code("no superuser is touched by an administrator", f"{ROLES_DIE} superuser", "console/admin.py", "not (obj and obj.is_superuser)", "True"),
     code("who is inactive has no role", f"{ROLES_DIE} inactive", "console/roles.py", "not user_obj.is_active or ", ""),
+    code("who may not decide of a group does not", f"{PAGE_DIES} keeps_work_going", "console/groups.py", "if not request.user.has_perm(MAY_DECIDE):", "if False:"),
+    code("a decision of quarantine has words", f"{PAGE_DIES} chosen_ones", "console/admin.py", 'if not (why := request.POST.get("why", "").strip()):', 'if (why := request.POST.get("why", "")) is None:'),
     # sums of the ledger
     code("who commits late is waited for", f"{ROLLING_DIES} commits_late", ROLLING, "    if not writers:", "    if True:"),
     code("nobody else is waited for", f"{ROLLING_DIES} not_waited_for", ROLLING, "waited_for & _writers(feed)", "_writers(feed)"),

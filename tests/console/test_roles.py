@@ -93,7 +93,8 @@ def test_actions_are_for_those_whose_role_allows_them(role: str, somebody: Clien
         for name in page.get_actions(request_of(somebody))
     }
     decides = {"patches.patchbatch.approve", "patches.patchbatch.reject"} if role in DECIDES else set()
-    keeps_going = {"ingestion.retryrule.delete_selected"} if role in KEEPS_GOING else set()
+    quarantine = {f"ingestion.quarantine.{deed}" for deed in ("probe", "release", "discard")}
+    keeps_going = {"ingestion.retryrule.delete_selected", *quarantine} if role in KEEPS_GOING else set()
 
     assert {one for one in found if one.split(".")[0] in HOUSE} == decides | keeps_going
 

@@ -26,7 +26,9 @@ class Command(OperatorCommand):
         add_filters(parser, ["quarantined"])
         parser.add_argument("--runs", action="store_true", help="list each run, not the groups")
         parser.add_argument("--no-probe", action="store_true", help="release all at once")
-        parser.add_argument("--why", default="", metavar="WORDS", help="why they are given up; kept with them")
+        parser.add_argument(
+            "--why", default="", metavar="WORDS", help="why they are released or given up; kept with them"
+        )
 
     def list(self, options: dict[str, Any]) -> None:
         waiting = IngestRun.objects.filter(status="quarantined")
@@ -54,7 +56,8 @@ class Command(OperatorCommand):
 
     def release(self, options: dict[str, Any]) -> None:
         chosen, missing = meant(IngestRun.objects.all(), options, {"quarantined"})
-        told = release(chosen, by=operator(), probe=not options["no_probe"], dry_run=options["dry_run"])
+        how = {"probe": not options["no_probe"], "why": options["why"].strip(), "dry_run": options["dry_run"]}
+        told = release(chosen, by=operator(), **how)
         self.tell(missing + told, options)
 
     def discard(self, options: dict[str, Any]) -> None:
