@@ -174,7 +174,6 @@ GUARDS = [
     code("a wiki that is missing retires nothing", f"{GITHUB_DIES}/test_git.py wiki", f"{GITHUB}/clone.py", "        except Gone:\n", "        except Transient:\n"),
     code("emptiness is not believed", f"{GITHUB_DIES}/test_git.py every_refusal", f"{GITHUB}/clone.py", "if head or not (self.branch or was):", "if True:"),
     code("a key is in no argument", f"{GITHUB_DIES}/test_git.py no_argument", f"{GITHUB}/git.py", "[self.program, *said],", '[self.program, "-c", f"a.b={self.key.token()}", *said],'),
-    code("reading asks nobody", f"{GITHUB_DIES}/test_git.py without_a_listing", f"{GITHUB}/clone.py", "if sha in self.awaited or", "if"),
     code("a tree that is cut short is walked", f"{GITHUB_DIES}/test_files.py tree_that_is_cut", f"{GITHUB}/files.py", 'if not answer["truncated"]:', "if True:"),
     code("a secondary limit is no refusal", f"{GITHUB_DIES}/test_files.py rate_limit", f"{GITHUB}/api.py", "status == FORBIDDEN and _limits(answer)", "False"),
     code("the next page is at the same host", f"{GITHUB_DIES}/test_files.py another_host", f"{GITHUB}/api.py", "if following and ", "if False and "),
