@@ -104,7 +104,8 @@ class Dovecot:
         (folder / "dovecot.conf").write_text(self._configuration())
         binary = found()
         assert binary
-        command = [binary, "-F", "-c", str(folder / "dovecot.conf")]
+        # it ends with us, however we end
+        command = ["setpriv", "--pdeathsig", "TERM", binary, "-F", "-c", str(folder / "dovecot.conf")]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + START_S
         while not answers(self.port):

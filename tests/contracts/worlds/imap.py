@@ -2,6 +2,7 @@
 
 import imaplib
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -43,6 +44,7 @@ class Mailbox(World):
         self.relay.close()
         self.dovecot.close()
         self.tokens.close()
+        shutil.rmtree(self.folder)
 
     def _leave(self) -> None:
         if self.wire:
