@@ -1,4 +1,4 @@
-"""Structured logs: one line an event, JSON on servers, readable on a terminal."""
+"""Structured logs: one line an event, JSON on servers, readable on a terminal; what is private is left out of both."""
 
 import logging
 import sys
@@ -6,11 +6,15 @@ from typing import Any
 
 import structlog
 
+from ingestion.tracebacks import redacted
+from ledger.redaction import redactor
+
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
+    redactor(redacted),
 ]
 
 
@@ -27,7 +31,6 @@ def formatter(kind: str) -> logging.Formatter:
         foreign_pre_chain=SHARED,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
             last,
         ],
     )

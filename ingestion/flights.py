@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
+from structlog.contextvars import bound_contextvars
 
 from handoffs.lifecycles import HANDOFF
 from handoffs.models import Handoff
@@ -60,9 +61,10 @@ def advance(flight_id: int, stage: str, *, worker: str) -> bool:
             HANDOFF.move(coming, was={"queued"}, to="ingesting", reason=Reason.STARTED, by=worker)
     reached(f"{stage}.boarded")
     try:
-        with beating(boarding):
-            found = outcomes(work, complete(items, work, boarding))
-        return settle_or_single_out(boarding, work, found)
+        with bound_contextvars(flight=flight_id, stage=stage, source=boarding.source_id):
+            with beating(boarding):
+                found = outcomes(work, complete(items, work, boarding))
+            return settle_or_single_out(boarding, work, found)
     except (OperationalError, InterfaceError):
         # the database ended the transaction, a deadlock or a restart: nobody aboard is to blame
         connection.close()
@@ -129,4 +131,7 @@ def settle(boarding: Boarding, work: stages.StageWork, found: Sequence[Outcome],
         take_all(settled.steps, must_move=settled.must_move, beside=beside)
         reached(f"{boarding.stage}.before_commit")
     reached(f"{boarding.stage}.after_commit")
+    log.info("settled", done=len(done), failed=len(failed))
+    for one in failed:
+        log.warning("run failed", run=one.item.run_id, failure=one.failure.kind, reason=one.failure.reason.value)
     return goes_on

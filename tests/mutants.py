@@ -198,6 +198,8 @@ GUARDS = [
     code("what was not seen is not gone", f"{FILES_DIE} not_gone", FILES, "unseen += _unseen(item)", "pass"),
     code("below what cannot be listed", f"{FILES_DIE} nothing_below", FILES, 'unseen.append(escape(folder) + "/")', "pass"),
     code("names round-trip", FILES_DIE, FILES, 'path.replace(b"%", b"%25")', "path"),
+    code("no exception speaks in a log", "config/test_logs.py exception", "ledger/redaction.py", 'event["event"] = _without(bug, event["event"])', "pass"),
+    code("no library speaks in a log", "config/test_logs.py library", "ledger/redaction.py", "return str(record.msg)", "pass"),
     code("what was purged is not taken in", f"{PURGE_DIES} come_in_again", INTAKE, "before.purged_at IS NOT NULL OR (", "false OR ("),
     code("nor under a new name", f"{PURGE_DIES} come_in_again", INTAKE, "AND r.source_id = %(source)s AND r.purged_at IS NOT NULL", "AND false"),
     code("a shared payload stays", f"{PURGE_DIES} shares_stay", TOMBSTONES, "r.purged_at IS NULL AND r.gone_at IS NULL)", "false)"),
