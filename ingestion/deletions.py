@@ -69,7 +69,7 @@ def settle(source: Source, scopes: Sequence[ScopeComplete], tombstones: Sequence
         return Settled()
     [(live,)] = statements.rows(LIVE, {"source": source.pk})
     [(lost,)] = statements.rows(LOST, {"absent": sorted(absent)})
-    if not accept and _too_many(lost, live):
+    if not accept and too_many(lost, live):
         log.warning("deletions held", source=source.pk, absent=len(absent), live=live)
         return Settled(held=len(absent))
     _retire(sorted(absent), by=f"sync:{source.pk}")
@@ -87,7 +87,7 @@ def call_off(runs: dict[int, int], reason: Reason, handoff_to: str, *, by: str) 
     HANDOFF.move(handoffs, was={"ingesting", "queued"}, to=handoff_to, **told)
 
 
-def _too_many(lost: int, live: int) -> bool:
+def too_many(lost: int, live: int) -> bool:
     few, share = settings.DELETIONS_FEW, settings.DELETIONS_SHARE
     return lost == live or (lost > few and lost > share * live)
 

@@ -42,7 +42,7 @@ def complete(items: Sequence[Item], work: "stages.StageWork", boarding: Boarding
         return gather(items, source_id=boarding.source_id, reflection_id=boarding.reflection_id)
     if "proposal" in work.needs:
         return _with_proposals(items)
-    return _with_memos(items, work) if work.memos else list(items)
+    return with_memos(items, work) if work.memos else list(items)
 
 
 def _with_proposals(items: Sequence[Item]) -> list[Item]:
@@ -66,7 +66,8 @@ def _vocabulary(text: str) -> Vocabulary:
     return {name: Rule(*rule) for name, rule in json.loads(text).items()}
 
 
-def _with_memos(items: Sequence[Item], work: "stages.StageWork") -> list[Item]:
+def with_memos(items: Sequence[Item], work: "stages.StageWork") -> list[Item]:
+    """Return the items with what the stage's memos say of their passages: one statement."""
     recipes = stages.recipes()
     hashes = {text_hash for item in items for _, _, text_hash in item.outputs["chunk"]["spans"]}
     parameters = {

@@ -28,7 +28,7 @@ class Fetch:
                 yield Done(item, item.outputs["fetch"])
                 continue
             try:
-                document = _read(item)
+                document = read(payloads.get(item.payload_hash), item)
             except Failure as failure:
                 yield Failed(item, failure)
             else:
@@ -36,7 +36,7 @@ class Fetch:
                 yield Done(item, {**asdict(document), "content_hash": content_hash})
 
 
-def _read(item: Item) -> Document:
-    name = item.metadata.get("path", item.external_id)
-    document = reading.read(payloads.get(item.payload_hash), name, item.media_type)
+def read(data: bytes, item: Item) -> Document:
+    """The item's bytes as a document. Raises Malformed."""
+    document = reading.read(data, item.metadata.get("path", item.external_id), item.media_type)
     return replace(document, dated=document.dated or item.metadata.get("dated"))

@@ -1,13 +1,12 @@
 import json
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ingestion.connectors import CONNECTORS, DEFAULT
 from ingestion.faces import reporting
 from ingestion.ingesting import ingest, register
+from ingestion.management.of_folder import add_folder, folder
 from ingestion.sync import SyncBusy
 from ingestion.workforce import at_work
 from ledger.failures import Failure
@@ -21,22 +20,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("path", help="the folder")
-        parser.add_argument("--reflection", default="main", help="the knowledge base (default: main)")
-        parser.add_argument("--connector", default=DEFAULT, choices=sorted(CONNECTORS), help="kind of source")
-        parser.add_argument("--name", help="the source's name (default: the folder's path)")
-        parser.add_argument("--include", action="append", default=[], metavar="GLOB", help="only what matches")
-        parser.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="not what matches")
-        parser.add_argument("--hidden", action="store_true", help="hidden files and folders too")
-        parser.add_argument("--accept-deletions", action="store_true", help="believe that what is absent is gone")
+        add_folder(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
-    def handle(self, *, path: str, reflection: str, connector: str, json: bool, **options: Any) -> None:
-        root = Path(path).expanduser().resolve()
-        if not root.is_dir():
-            raise CommandError(f"{path} is not a folder", returncode=2)
-        wanted: dict[str, Any] = {"root": str(root)}
-        wanted |= {key: options[key] for key in ("include", "exclude", "hidden") if options[key]}
-        source = register(reflection, connector, options["name"] or str(root), wanted)
+    def handle(self, *, path: str, json: bool, **options: Any) -> None:
+        found = folder(path, options)
+        source = register(found.reflection, found.connector, found.name, found.options)
         with reporting(quiet=json) as faces, at_work() as workforce:
             try:
                 report = ingest(
@@ -47,7 +36,7 @@ class Command(BaseCommand):
                     meanwhile=workforce.look_after if workforce else lambda: None,
                 )
             except (Failure, SyncBusy) as problem:
-                raise CommandError(f"{root}: {problem}", returncode=2) from problem
+                raise CommandError(f"{found.root}: {problem}", returncode=2) from problem
             except KeyboardInterrupt:
                 raise CommandError("stopped; run it again to go on where it was", returncode=130) from None
         if json:
