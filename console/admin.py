@@ -11,13 +11,17 @@ from django.utils.safestring import SafeString
 
 from console import groups
 from console.timeline import timeline
+from handoffs.admin import SourceAdmin
+from handoffs.models import Source
 from ingestion.admin import IngestRunAdmin, QuarantineAdmin, WithReason, tell
 from ingestion.explain import explain
 from ingestion.models import IngestRun, Quarantine
+from ingestion.operating import pause, resume
+from ingestion.triggering import ask_all
 
 SUPERUSERS_ALONE = ("is_superuser", "user_permissions")
 
-for model in (User, IngestRun, Quarantine):
+for model in (User, Source, IngestRun, Quarantine):
     admin.site.unregister(model)
 
 
@@ -36,6 +40,29 @@ class PersonAdmin(UserAdmin[User]):
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:  # noqa: ARG002
         """Nobody is deleted: what they did names them. They are made inactive."""
         return False
+
+
+@admin.register(Source)
+class SourcePage(SourceAdmin):
+    """Sources, to be held, let go on, and listed now, as `manage.py sources` does it."""
+
+    action_form = WithReason
+    actions = ("sync", "pause", "resume")  # type: ignore[assignment]  # a listing has none
+
+    def has_steer_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("handoffs.change_source")
+
+    @admin.action(description="Sync now", permissions=["steer"])
+    def sync(self, request: HttpRequest, chosen: QuerySet[Source]) -> None:
+        tell(request, ask_all(chosen, by=groups.person(request)))
+
+    @admin.action(description="Pause: begin nothing of them", permissions=["steer"])
+    def pause(self, request: HttpRequest, chosen: QuerySet[Source]) -> None:
+        tell(request, pause(chosen, request.POST.get("why", "").strip(), by=groups.person(request)))
+
+    @admin.action(description="Resume: let them go on", permissions=["steer"])
+    def resume(self, request: HttpRequest, chosen: QuerySet[Source]) -> None:
+        tell(request, resume(chosen, by=groups.person(request)))
 
 
 @admin.register(IngestRun)

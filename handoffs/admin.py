@@ -15,7 +15,7 @@ class ReflectionAdmin(Listing[Reflection]):
 
 @admin.register(Source)
 class SourceAdmin(Listing[Source]):
-    editable = ("priority", "weight", "trust", "paused")
+    editable = ("priority", "weight", "trust")
     list_display = (
         "name",
         linked("reflection"),

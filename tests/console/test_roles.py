@@ -94,7 +94,8 @@ def test_actions_are_for_those_whose_role_allows_them(role: str, somebody: Clien
     }
     decides = {"patches.patchbatch.approve", "patches.patchbatch.reject"} if role in DECIDES else set()
     quarantine = {f"ingestion.quarantine.{deed}" for deed in ("probe", "release", "discard")}
-    keeps_going = {"ingestion.retryrule.delete_selected", *quarantine} if role in KEEPS_GOING else set()
+    sources = {f"handoffs.source.{deed}" for deed in ("sync", "pause", "resume")}
+    keeps_going = {"ingestion.retryrule.delete_selected", *quarantine, *sources} if role in KEEPS_GOING else set()
 
     assert {one for one in found if one.split(".")[0] in HOUSE} == decides | keeps_going
 

@@ -18,7 +18,7 @@ from psycopg.types.range import Range
 
 from handoffs import tokens
 from handoffs.models import Secret, Source, Submission
-from ingestion.models import IngestRun, Memo, Quarantine, RetryRule, Schedule, Spending, StageOutput, Turn
+from ingestion.models import IngestRun, Memo, Occurrence, Quarantine, RetryRule, Schedule, Spending, StageOutput, Turn
 from ledger import listing
 from ledger.models import Event, Seal
 from patches.models import (
@@ -298,6 +298,24 @@ def test_saving_a_source_writes_only_what_was_edited(admin_client: Client) -> No
     source.refresh_from_db()
     assert (source.priority, source.weight, source.paused) == (0, 7, False)
     assert (source.options, source.kind, source.last_error) == ({"root": "/x"}, "local_files", "")
+
+
+def test_a_source_is_paused_resumed_and_synced_by_its_actions(admin_client: Client) -> None:
+    source = make_source()
+
+    def do(action: str, **more: str) -> None:
+        chosen = {"action": action, "_selected_action": [str(source.pk)], **more}
+        assert admin_client.post(address(Source, "changelist"), chosen).status_code == 302
+        source.refresh_from_db()
+
+    do("pause", why="the share is moved")
+    assert (source.paused, source.paused_why) == (True, "the share is moved")
+    do("resume")
+    assert (source.paused, source.paused_why) == (False, "")
+    do("sync")
+    assert Occurrence.objects.get().source == source
+    told = Event.objects.filter(lifecycle="source", row_id=source.pk).order_by("pk")
+    assert [(event.became, event.by != "") for event in told] == [("paused", True), ("active", True)]
 
 
 def test_a_run_cannot_be_edited(admin_client: Client) -> None:
