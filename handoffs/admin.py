@@ -3,7 +3,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from handoffs.models import ApiToken, Handoff, Payload, Reference, Reflection, Secret, Source, Submission
+from handoffs.models import ApiToken, Grant, Handoff, Payload, Reference, Reflection, Secret, Source, Submission
 from ledger.listing import Listing, ReasonFilter, hash_prefix, linked, number, text_prefix, uuid
 
 
@@ -35,6 +35,24 @@ class SourceAdmin(Listing[Source]):
         """Whose word stands is not the operator's to say: the gate goes by it."""
         fields = super().get_readonly_fields(request, obj)
         return fields if request.user.has_perm("handoffs.trust_source") else [*fields, "trust"]
+
+
+@admin.register(Grant)
+class GrantAdmin(Listing[Grant]):
+    """Who allowed that a source is taken in; given and withdrawn by command."""
+
+    list_display = (
+        "id",
+        linked("source"),
+        "scope",
+        "granted_by",
+        "granted_at",
+        "expires_at",
+        "revoked_at",
+        "revoked_by",
+    )
+    list_select_related = ("source__reflection",)
+    searches = (number("a source's id", "source"),)
 
 
 @admin.register(Secret)

@@ -102,6 +102,27 @@ class Secret(models.Model):
         return f"{self.name} of {self.source_id}"
 
 
+class Grant(models.Model):
+    """Somebody's word that a source may be taken in; handoffs.consent gives and withdraws it. Never deleted."""
+
+    source = models.ForeignKey(Source, models.PROTECT, related_name="grants")
+    scope = models.CharField(max_length=200, blank=True, help_text="What it is for, in words.")
+    granted_by = models.CharField(max_length=80)
+    granted_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["source"], condition=Q(revoked_at=None), name="one_open_grant_per_source"),
+            CheckConstraint(condition=Q(revoked_at=None) ^ ~Q(revoked_by=""), name="who_revoked_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"grant {self.pk} of source {self.source_id}"
+
+
 class Payload(models.Model):
     """The raw bytes of a reference at one moment, stored once under their SHA-256; never changed."""
 

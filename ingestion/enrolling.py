@@ -9,9 +9,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
-from handoffs import diary, sealing
+from handoffs import consent, diary, sealing
 from handoffs.models import Reference, Reflection, Source
-from ingestion.connectors import CONNECTORS, connect
+from ingestion.connectors import CONNECTORS, connect, watchable
 from ingestion.deletions import retire
 from ingestion.operating import UNDER_WAY, cancel_handoffs, pause
 from ingestion.schedules import remove_schedules
@@ -40,9 +40,13 @@ def add(
     secrets: Mapping[str, str],
     *,
     by: str,
+    consented: bool = False,
     dry_run: bool = False,
 ) -> Source:
-    """Make a source, and its reflection if that is new. Raises ValueError, with the remedy, and sealing.NoKey."""
+    """Make a source, and its reflection if that is new; who adds a folder allows that it is taken in.
+
+    Raises ValueError, with the remedy, and sealing.NoKey.
+    """
     _fits(kind, {**options, **secrets})
     with transaction.atomic(durable=True):
         owner, _ = Reflection.objects.get_or_create(name=reflection)
@@ -54,6 +58,8 @@ def add(
             raise ValueError(f"there is a source {source} already: {remedy}")
         sealing.keep(source, secrets, by=by)
         diary.note([source.pk], Reason.SOURCE_ADDED, by=by, words=kind)
+        if consented or watchable(kind, options):
+            consent.grant([source.pk], by=by)
         if dry_run:
             transaction.set_rollback(True)
     return source

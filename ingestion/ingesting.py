@@ -6,12 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import transaction
+
+from handoffs import consent
 from handoffs.models import Reflection, Source
 from ingestion.duty import Rounds
 from ingestion.stages import ORDER
 from ingestion.sync import SyncBusy, SyncReport, sync
 from ingestion.waking import wait
 from ledger import statements
+from ledger.commands import operator
 
 POLL_S, POLL_MOST_S = 0.1, 0.5  # looked at less often while nothing moves: looking costs the workers time
 BUSY_MOST_S = 60.0  # another's sync of the source is waited for so long
@@ -94,11 +98,17 @@ class Report:
 
 
 def register(reflection: str, kind: str, name: str, options: Mapping[str, Any]) -> Source:
-    """Return the source of this name, made or brought up to these options; its reflection is made if it is new."""
-    owner, _ = Reflection.objects.get_or_create(name=reflection)
-    source, made = Source.objects.get_or_create(
-        reflection=owner, name=name, defaults={"kind": kind, "options": dict(options)}
-    )
+    """Return the source of this name, made or brought up to these options; its reflection is made if it is new.
+
+    Who makes it allows that it is taken in.
+    """
+    with transaction.atomic():
+        owner, _ = Reflection.objects.get_or_create(name=reflection)
+        source, made = Source.objects.get_or_create(
+            reflection=owner, name=name, defaults={"kind": kind, "options": dict(options)}
+        )
+        if made:
+            consent.grant([source.pk], by=operator())
     if not made and (source.kind != kind or source.options != dict(options)):
         source.kind, source.options = kind, dict(options)
         source.save(update_fields=["kind", "options"])

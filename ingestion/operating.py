@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.db.models import F, QuerySet
 
+from handoffs import consent
 from handoffs.lifecycles import ENDED, HANDOFF, WAITING
 from handoffs.models import Handoff, Reference, Source
 from ingestion import stages
@@ -27,6 +28,7 @@ from ledger.reasons import Reason
 
 CALLABLE_OFF = DUE | {"in_review", "quarantined"}
 UNDER_WAY = frozenset({"pending", "held", "queued", "ingesting"})
+HELD_WITH_SOURCE = (Reason.PAUSED, Reason.NO_CONSENT)
 BY_CHARS = 80
 WHY_CHARS = 200
 
@@ -134,40 +136,45 @@ def _open(handoffs: Sequence[Standing], obstacles: Obstacles, reason: Reason, na
     return Answer({name: moved}, refused)
 
 
-def pause(sources: QuerySet[Source], why: str, *, by: str, dry_run: bool = False) -> Answer:
+def pause(
+    sources: QuerySet[Source], why: str, *, by: str, dry_run: bool = False, reason: Reason = Reason.PAUSED
+) -> Answer:
     """Hold sources: nothing of them is begun, what waits is held, what is under way stops before its next stage.
 
     The ids `paused` and `already_paused` are sources, `held` are handoffs.
     """
     which = list(sources.values_list("pk", flat=True))
-    changed = _turn(which, paused=True, why=why[:WHY_CHARS], by=by, dry_run=dry_run)
+    changed = _turn(which, reason, why=why[:WHY_CHARS], by=by, dry_run=dry_run)
 
     def page(ids: list[int]) -> Answer:
         rows = Handoff.objects.filter(pk__in=ids)
-        return Answer({"held": HANDOFF.move(rows, was={"pending"}, to="held", reason=Reason.PAUSED, by=by)})
+        return Answer({"held": HANDOFF.move(rows, was={"pending"}, to="held", reason=reason, by=by)})
 
     held = in_pages(Handoff.objects.filter(source__in=which, status="pending"), page, dry_run=dry_run)
     return Answer({"paused": changed}, {"already_paused": sorted(set(which) - set(changed))}) + held
 
 
 def resume(sources: QuerySet[Source], *, by: str, dry_run: bool = False) -> Answer:
-    """Let sources go on. The ids `resumed` and `not_paused` are sources, `let_go` are handoffs."""
-    which = list(sources.values_list("pk", flat=True))
-    changed = _turn(which, paused=False, why="", by=by, dry_run=dry_run)
+    """Let sources go on, but those whose grant ended. The ids `let_go` are handoffs, others are sources."""
+    asked = list(sources.values_list("pk", flat=True))
+    ended = consent.ended(asked)
+    which = sorted(set(asked) - set(ended))
+    changed = _turn(which, Reason.RESUMED, why="", by=by, dry_run=dry_run)
 
     def page(ids: list[int]) -> Answer:
-        rows = Handoff.objects.filter(pk__in=ids, reason=Reason.PAUSED)
+        rows = Handoff.objects.filter(pk__in=ids, reason__in=HELD_WITH_SOURCE)
         return Answer({"let_go": HANDOFF.move(rows, was={"held"}, to="pending", reason=Reason.RESUMED, by=by)})
 
-    held = Handoff.objects.filter(source__in=which, status="held", reason=Reason.PAUSED)
+    held = Handoff.objects.filter(source__in=which, status="held", reason__in=HELD_WITH_SOURCE)
     let_go = in_pages(held, page, dry_run=dry_run)
     wake()
-    return Answer({"resumed": changed}, {"not_paused": sorted(set(which) - set(changed))}) + let_go
+    return Answer({"resumed": changed}, {"not_paused": sorted(set(which) - set(changed)), "no_consent": ended}) + let_go
 
 
-def _turn(sources: Sequence[int], *, paused: bool, why: str, by: str, dry_run: bool) -> list[int]:
+def _turn(sources: Sequence[int], reason: Reason, *, why: str, by: str, dry_run: bool) -> list[int]:
     """Write who paused or resumed which sources; return those that changed."""
-    was, became, reason = ("active", "paused", Reason.PAUSED) if paused else ("paused", "active", Reason.RESUMED)
+    paused = reason != Reason.RESUMED
+    was, became = ("active", "paused") if paused else ("paused", "active")
     with transaction.atomic(durable=True):
         locked = Source.objects.filter(pk__in=sources, paused=not paused).order_by("pk").select_for_update()
         changed = list(locked.values_list("pk", flat=True))

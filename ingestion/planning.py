@@ -6,7 +6,7 @@ follows. The batches are proposed and judged in a transaction that is rolled bac
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from uuid import UUID
 
@@ -83,11 +83,11 @@ def plan(
     """
     told = Plan()
     port = connect(source.kind, source.options, sealing.reveal(source.pk) if source.pk else {})
-    changed, gone = _listing(source, port, told)
+    changed, gone, seen = _listing(source, port, told)
     told.more, changed = max(0, len(changed) - limit), changed[:limit]
     drafted: list[tuple[Item, Patches]] = []
     for first in range(0, len(changed), settings.FLIGHT_RUNS):
-        page = draft(list(_read(port, changed[first : first + settings.FLIGHT_RUNS], told)))
+        page = draft(list(_read(port, changed[first : first + settings.FLIGHT_RUNS], seen, told)))
         drafted += page.patches
         told.items += [_failed(one.item.external_id, one.failure) for one in page.failed]
         told.spent += page.spent
@@ -100,14 +100,11 @@ def plan(
     return told
 
 
-def _listing(source: Source, port: SourcePort, told: Plan) -> tuple[list[Listed], list[str]]:
-    """What is new or changed, and what is not there any more."""
-    known = {
-        name: None if gone else signature
-        for name, signature, gone in Reference.objects.filter(source=source.pk).values_list(
-            "external_id", "seen_signature", "gone_at"
-        )
-    }
+def _listing(source: Source, port: SourcePort, told: Plan) -> tuple[list[Listed], list[str], dict[str, str | None]]:
+    """What is new or changed, what is not there any more, and the payloads that were seen of the live ones."""
+    live = Reference.objects.filter(source=source.pk, gone_at=None)
+    rows = list(live.values_list("external_id", "seen_signature", "seen_payload"))
+    known = {name: signature for name, signature, _ in rows}
     found: dict[str, Listed] = {}
     scopes: list[ScopeComplete] = []
     buried: set[str] = set()
@@ -122,8 +119,9 @@ def _listing(source: Source, port: SourcePort, told: Plan) -> tuple[list[Listed]
             told.skipped[str(entry.reason)] += 1
     changed = [one for one in found.values() if known.get(one.external_id) != one.signature]
     told.listed = len(found)
-    absent = [name for name, signature in known.items() if signature is not None and name not in found]
-    return changed, [name for name in absent if name in buried or any(_covers(scope, name) for scope in scopes)]
+    absent = [name for name in known if name not in found]
+    gone = [name for name in absent if name in buried or any(_covers(scope, name) for scope in scopes)]
+    return changed, gone, {name: payload for name, _, payload in rows}
 
 
 def _covers(scope: ScopeComplete, name: str) -> bool:
@@ -138,12 +136,14 @@ def _lost(source: Source, gone: Sequence[str], drafted: Sequence[tuple[Item, Pat
     return lost, live.count()
 
 
-def _read(port: SourcePort, listed: Sequence[Listed], told: Plan) -> Iterator[Item]:
+def _read(port: SourcePort, listed: Sequence[Listed], seen: Mapping[str, str | None], told: Plan) -> Iterator[Item]:
     for n, one in enumerate(listed):
         try:
             if one.size_bytes > settings.SIZE_LIMIT_BYTES:
                 raise Malformed(Reason.TOO_LARGE)
             content = port.read(one.external_id, limit_bytes=settings.SIZE_LIMIT_BYTES)
+            if hashlib.sha256(content.data).hexdigest() == seen.get(one.external_id):
+                continue  # touched, and no more
             item = Item(n, 0, UUID(int=0), one.external_id, content.media_type or one.media_type, "", len(content.data))
             item = replace(item, metadata=content.metadata)
             document = read(content.data, item)

@@ -11,7 +11,7 @@ import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
 from ingestion import indexing
-from ingestion.repairs import crashes, probes, purges, reviews, strays, syncs, unapplied, uncarried, unheard
+from ingestion.repairs import consents, crashes, probes, purges, reviews, strays, syncs, unapplied, uncarried, unheard
 from ledger import statements
 from ledger.crashpoints import reached
 
@@ -22,6 +22,7 @@ STATEMENT_TIMEOUT_MS = 5_000
 
 # In this order: what a later repair finds may be what an earlier one let go.
 REPAIRS: Mapping[str, Callable[[str], int]] = {
+    "consents_over": consents.repair,
     "flights_lost": crashes.repair,
     "flights_rung_again": unheard.repair,
     "handoffs_without_a_run": strays.repair,

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
-from handoffs import payloads, sealing
+from handoffs import consent, payloads, sealing
 from handoffs.intake import Arrival, receive
 from handoffs.models import Handoff, Source, reference_id
 from handoffs.tombstones import purged
@@ -106,6 +106,7 @@ def sync(
     report = SyncReport()
     with alone(source):
         try:
+            _ask_consent(source)
             cursor = Source.objects.values_list("cursor", flat=True).get(pk=source.pk)
             statements.run(LISTING)
             walk = _Walk(
@@ -122,6 +123,11 @@ def sync(
         walk.end(accept=accept_deletions)
     progress(report)
     return report
+
+
+def _ask_consent(source: Source) -> None:
+    if not consent.granted(source.pk):
+        raise Consent(Reason.NO_CONSENT, f"manage.py consent grant {source}")
 
 
 def _keep(source: Source, failure: Failure) -> None:
@@ -184,6 +190,8 @@ class _Walk:
         changed = self._not_purged(changed)
         if isinstance(self.port, Foresight):
             self.port.expect([external_id for external_id, *_ in changed])
+        if changed:
+            _ask_consent(self.source)
         for arrivals in _taken(self.port, (Listed(*row) for row in changed), report):
             if self.room <= 0:
                 self.room = backlog.await_room(lambda: self.progress(report))

@@ -86,6 +86,9 @@ class Reason(models.TextChoices):
     INTERRUPTED = "interrupted", "Its worker was told to end"
     # what was done to a source
     SOURCE_ADDED = "source_added", "The source was added"
+    NO_CONSENT = "no_consent", "Nobody allows that its source is taken in, or does not any more"
+    CONSENT_GRANTED = "consent_granted", "Somebody allowed that the source is taken in"
+    CONSENT_REVOKED = "consent_revoked", "Somebody withdrew that the source may be taken in"
     SOURCE_REMOVED = "source_removed", "The source was taken out, with what it brought"
     SCHEDULE_SET = "schedule_set", "The source's schedule was set"
     SCHEDULE_REMOVED = "schedule_removed", "The source's schedule was taken away"

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from handoffs import payloads
-from handoffs.models import Handoff, Payload, Reference, Reflection, Source, reference_id
+from handoffs.models import Grant, Handoff, Payload, Reference, Reflection, Source, reference_id
 from ingestion.lifecycles import DUE
 from ingestion.models import Flight, IngestRun, Occurrence
 from patches.models import PatchBatch, Verdict
@@ -23,7 +23,9 @@ def make_reflection(**fields: Any) -> Reflection:
 def make_source(**fields: Any) -> Source:
     if "reflection" not in fields:
         fields["reflection"] = make_reflection()
-    return Source.objects.create(**{"name": f"source-{next(serial)}", "kind": "local_files"} | fields)
+    source = Source.objects.create(**{"name": f"source-{next(serial)}", "kind": "local_files"} | fields)
+    Grant.objects.create(source=source, granted_by="tests")
+    return source
 
 
 def make_payload(data: bytes | None = None, *, stored: bool = False) -> Payload:

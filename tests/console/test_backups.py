@@ -66,6 +66,8 @@ def test_a_second_backup_copies_what_is_new_and_tells_of_what_the_store_lost(bac
     done = store.manage("backup", "make", str(folder), "--json")
     own.with_name("aside").rename(own)
     assert (done.returncode, json.loads(done.stdout)["damaged"]) == (1, [lost.name])
+    assert store.manage("backup", "make", str(folder)).returncode == 0
+    assert lost.exists()
 
 
 def test_what_was_purged_is_taken_out_of_an_older_backup(make_store, tmp_path):

@@ -34,6 +34,7 @@ from ingestion.stages import ORDER
 from ingestion.sync import sync
 from ledger import statements
 from patches.export import export
+from tests.builders import make_source
 from tests.properties.invariants import Watch
 from tests.properties.surroundings import Ailing, Shelf, Surroundings, Work
 
@@ -94,9 +95,7 @@ class Store:
         self.reflection = Reflection.objects.create(name=name)
         for shelf in SHELVES:
             Shelf.shelves[f"{name}/{shelf}"] = {}
-            Source.objects.create(
-                reflection=self.reflection, name=shelf, kind="shelf", options={"shelf": f"{name}/{shelf}"}
-            )
+            make_source(reflection=self.reflection, name=shelf, kind="shelf", options={"shelf": f"{name}/{shelf}"})
 
     def sources(self) -> QuerySet[Source]:
         return Source.objects.filter(reflection=self.reflection).order_by("pk")

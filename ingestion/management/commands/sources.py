@@ -53,6 +53,9 @@ class Command(OperatorCommand):
             "--option", type=option, action="append", default=[], metavar="KEY=VALUE", help="KEY:=JSON is no text"
         )
         adding.add_argument("--secret", action="append", default=[], metavar="NAME", help="asked for, or NAME=@FILE")
+        adding.add_argument(
+            "--consent", action="store_true", help="you allow that it is taken in; a folder's is implied"
+        )
         syncing = parser.add_argument_group("sync")
         syncing.add_argument("--wait", action="store_true", help="until it ended, or is to be tried again later")
         syncing.add_argument("--accept-deletions", action="store_true", help="believe that what is absent is gone")
@@ -100,7 +103,7 @@ class Command(OperatorCommand):
         if "root" in given:
             given["root"] = str(Path(given["root"]).expanduser().resolve())
         where = (options["reflection"] or "main", options["kind"], options["names"][0])
-        told = {"by": operator(), "dry_run": options["dry_run"]}
+        told = {"by": operator(), "consented": options["consent"], "dry_run": options["dry_run"]}
         try:
             source = enrolling.add(*where, given, secrets_given(options["secret"]), **told)
         except (ValueError, NoKey) as problem:
