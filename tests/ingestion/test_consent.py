@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.db import DatabaseError
 from django.utils import timezone
 
@@ -105,6 +106,11 @@ def test_who_allowed_what_is_kept(source):
     assert last["revoked_by"] and first["revoked_by"] and first["granted_by"] == "tests"
     reasons = Event.objects.filter(lifecycle="source", row_id=source.pk).order_by("pk").values_list("reason", flat=True)
     assert list(reasons) == ["consent_granted", "consent_revoked", "no_consent"]
+
+
+def test_who_withdraws_it_is_told_how_what_was_taught_is_erased(source, capsys):
+    call_command("consent", "revoke", str(source.pk))
+    assert f"manage.py purge --source {source.pk}" in capsys.readouterr().out
 
 
 def test_a_source_has_one_open_grant(source):

@@ -48,7 +48,11 @@ class Command(OperatorCommand):
         self.tell(answer, options)
 
     def revoke(self, options: dict[str, Any]) -> None:
-        self.tell(consenting.revoke(self.meant(options), by=operator(), dry_run=options["dry_run"]), options)
+        answer = consenting.revoke(self.meant(options), by=operator(), dry_run=options["dry_run"])
+        if not options["json"]:
+            for name in options["names"]:
+                self.stdout.write(f"What was taught stays. To erase it for good: manage.py purge --source {name}")
+        self.tell(answer, options)
 
     def meant(self, options: dict[str, Any]) -> QuerySet[Source]:
         if not options["names"]:
