@@ -38,6 +38,7 @@ SECRETS = (
     "REDIS_URL",
     f"{PREFIX}SECRET_KEY",
     f"{PREFIX}SOURCE_KEYS",
+    f"{PREFIX}METRICS_TOKEN",
     f"{PREFIX}EXTRACTOR_KEY",
     f"{PREFIX}EMBEDDINGS_KEY",
 )
@@ -204,6 +205,7 @@ class Environment(BaseSettings):
         default=False,
         description="Believe X-Forwarded-Proto: only behind a proxy that ends TLS and always sets that header.",
     )
+    metrics_token: SecretStr | None = Field(default=None, repr=False, description="Opens /metrics, as a bearer token.")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = Field(
         default="INFO", description="The least level that is logged."
     )

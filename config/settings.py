@@ -92,7 +92,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.secure_cookies
 SESSION_COOKIE_HTTPONLY = True
 # Where cookies are for TLS alone, so is everything else but the health pages, which a proxy asks from within.
 SECURE_SSL_REDIRECT = ENVIRONMENT.secure_cookies
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if ENVIRONMENT.secure_cookies else 0
 # What other names of the domain are served by is not ours to say.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
@@ -155,6 +155,7 @@ STORAGES = {
 LEASE_S = ENVIRONMENT.lease_s
 DELETIONS_SHARE, DELETIONS_FEW = ENVIRONMENT.deletions_share, ENVIRONMENT.deletions_few
 API_RATE = ENVIRONMENT.api_rate
+METRICS_TOKEN = ENVIRONMENT.metrics_token
 DATA_UPLOAD_MAX_MEMORY_SIZE = ENVIRONMENT.api_request_bytes
 SHARED_STORAGE = ENVIRONMENT.shared_storage
 FLIGHT_RUNS = ENVIRONMENT.flight_runs

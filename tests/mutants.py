@@ -79,6 +79,7 @@ GUARDS = [
     code("no superuser is touched by an administrator", f"{ROLES_DIE} superuser", "console/admin.py", "not (obj and obj.is_superuser)", "True"),
     code("who is inactive has no role", f"{ROLES_DIE} inactive", "console/roles.py", "not user_obj.is_active or ", ""),
     code("who may not decide of a group does not", f"{PAGE_DIES} keeps_work_going", "console/groups.py", "if not request.user.has_perm(MAY_DECIDE):", "if False:"),
+    code("metrics are for who has the token", "console/test_metrics.py no_token", "console/views.py", "if token is None or not", "if token and not"),
     code("a decision of quarantine has words", f"{PAGE_DIES} chosen_ones", "console/admin.py", 'if not (why := request.POST.get("why", "").strip()):', 'if (why := request.POST.get("why", "")) is None:'),
     # sums of the ledger
     code("who commits late is waited for", f"{ROLLING_DIES} commits_late", ROLLING, "    if not writers:", "    if True:"),
