@@ -108,7 +108,7 @@ GUARDS = [
     code("some files never rest", "ingestion/test_watching.py never_rests", WATCHING, "or now - self.since < MOST_S", "or True"),
     code("another folder in its place", "ingestion/test_watching.py disappears", WATCHING, " and _looks_of_folder(self.folder) == began_as", ""),
     code("after a flood", "ingestion/test_watching.py too_much", WATCHING, "len(heard) >= FLOOD", "False"),
-    code("consent before listing", "ingestion/test_consent.py nothing_is_listed", "ingestion/sync.py", "            _ask_consent(source)\n", ""),
+    code("consent before listing", "ingestion/test_consent.py not_even_looked_at", "ingestion/sync.py", "            _ask_consent(source)\n", ""),
     code("consent before reading", "ingestion/test_consent.py before_anything_is_read", "ingestion/sync.py", "            _ask_consent(self.source)", "            pass"),
     code("no way around a withdrawn consent", "ingestion/test_consent.py under_way", OPERATING, "ended = consent.ended(asked)", "ended = []"),
     unique("one_open_grant_per_source", "ingestion/test_consent.py one_open"),

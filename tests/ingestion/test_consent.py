@@ -51,6 +51,14 @@ def test_without_consent_nothing_is_listed_and_the_source_says_why(source, how):
     assert sync.sync(source).new == 1
 
 
+def test_without_consent_a_source_is_not_even_looked_at(source, tmp_path):
+    Grant.objects.all().delete()
+    (tmp_path / "a.md").unlink()
+    tmp_path.rmdir()  # whoever looks fails in another way
+    with pytest.raises(Consent):
+        sync.sync(source)
+
+
 def test_consent_is_asked_for_again_before_anything_is_read(source, monkeypatch):
     listed = sync._note
 
