@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from handoffs import diary
 from handoffs.models import Grant, Source
+from ledger.failures import Consent
 from ledger.reasons import Reason
 
 
@@ -34,6 +35,12 @@ def revoke(sources: Collection[int], *, by: str) -> list[int]:
 
 def granted(source_id: int) -> bool:
     return valid().filter(source=source_id).exists()
+
+
+def ask(source: Source) -> None:
+    """Raise Consent, with the remedy, if nobody allows that the source is looked at now."""
+    if not granted(source.pk):
+        raise Consent(Reason.NO_CONSENT, f"manage.py consent grant {source}")
 
 
 def ended(sources: Collection[int]) -> list[int]:

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from handoffs import sealing
+from handoffs import consent, sealing
 from handoffs.models import Reference, Source, reference_id
 from ingestion import stages
 from ingestion.connectors import connect
@@ -82,6 +82,8 @@ def plan(
     At most `limit` items are looked at, whose texts are held in memory.
     """
     told = Plan()
+    if source.pk:
+        consent.ask(source)
     port = connect(source.kind, source.options, sealing.reveal(source.pk) if source.pk else {})
     changed, gone, seen = _listing(source, port, told)
     told.more, changed = max(0, len(changed) - limit), changed[:limit]

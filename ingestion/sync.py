@@ -106,7 +106,7 @@ def sync(
     report = SyncReport()
     with alone(source):
         try:
-            _ask_consent(source)
+            consent.ask(source)
             cursor = Source.objects.values_list("cursor", flat=True).get(pk=source.pk)
             statements.run(LISTING)
             walk = _Walk(
@@ -123,11 +123,6 @@ def sync(
         walk.end(accept=accept_deletions)
     progress(report)
     return report
-
-
-def _ask_consent(source: Source) -> None:
-    if not consent.granted(source.pk):
-        raise Consent(Reason.NO_CONSENT, f"manage.py consent grant {source}")
 
 
 def _keep(source: Source, failure: Failure) -> None:
@@ -191,7 +186,7 @@ class _Walk:
         if isinstance(self.port, Foresight):
             self.port.expect([external_id for external_id, *_ in changed])
         if changed:
-            _ask_consent(self.source)
+            consent.ask(self.source)
         for arrivals in _taken(self.port, (Listed(*row) for row in changed), report):
             if self.room <= 0:
                 self.room = backlog.await_room(lambda: self.progress(report))

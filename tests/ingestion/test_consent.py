@@ -11,6 +11,7 @@ from handoffs.models import Grant, Handoff, Source
 from ingestion import dispatch, sync
 from ingestion.ingesting import register
 from ingestion.models import IngestRun
+from ingestion.planning import plan
 from ingestion.recovery import sweep
 from ledger.failures import Consent
 from ledger.models import Event
@@ -55,6 +56,8 @@ def test_without_consent_a_source_is_not_even_looked_at(source, tmp_path):
     Grant.objects.all().delete()
     (tmp_path / "a.md").unlink()
     tmp_path.rmdir()  # whoever looks fails in another way
+    with pytest.raises(Consent):
+        plan(source)
     with pytest.raises(Consent):
         sync.sync(source)
 
