@@ -13,6 +13,7 @@ from queue import Queue
 
 ROOT = Path(__file__).resolve().parents[1]
 AT_ONCE = 2
+PATIENCE_S = 600
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", ".hypothesis", "node_modules")
 APPS = ("ledger", "handoffs", "patches", "ingestion", "console")
 
@@ -86,7 +87,10 @@ def dead(guard: Guard, copy: Path) -> list[str]:
     file, _, words = guard.tests.partition(" ")
     options = ["-q", "-x", "--no-header", "-p", "no:cacheprovider", "-p", "no:randomly"]
     command = [sys.executable, "-m", "pytest", *options, f"tests/{file}", *(["-k", words] if words else [])]
-    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        return ["it_goes_on_without_end"]
     found = re.findall(r"^FAILED \S+::(\w+)", done.stdout, re.MULTILINE)
     if done.returncode not in (0, 1) or bool(found) != bool(done.returncode):
         sys.stderr.write(f"{guard.name}: the tests could not be run\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
