@@ -169,7 +169,7 @@ GUARDS = [
     code("bytes are counted unpacked", f"{WEB_DIES}/test_guard.py gigabytes", f"{WEB}/fetching.py", "unpacking.decompress(packed, PIECE_BYTES)", "unpacking.decompress(packed)"),
     code("robots.txt that fails forbids all", f"{WEB_DIES}/test_web.py robots_txt_that_fails", f"{WEB}/robots.py", "    except Transient as failure:", "    except Transient as failure:\n        return ''"),
     code("a redirect heeds robots.txt", f"{WEB_DIES}/test_web.py around", f"{WEB}/crawl.py", "target in self.site and bool(robots.heed(self.fetcher, target))", "target in self.site"),
-    code("a redirect stays in the site", f"{WEB_DIES}/test_web.py out_of_the_site", f"{WEB}/crawl.py", "return target in self.site and", "return"),
+    code("a redirect stays in the site", f"{WEB_DIES}/test_pages.py out_of_the_site", f"{WEB}/crawl.py", "return target in self.site and", "return"),
     code("the site's delay is kept", f"{WEB_DIES}/test_web.py any_two", f"{WEB}/crawl.py", "stretch = 1 if wanted_s else STRETCH", "stretch = STRETCH"),
     code("missed once is not gone", f"{WEB_DIES}/test_web.py missing", f"{WEB}/frontier.py", "long = place.misses >= rounds and", "long ="),
     code("a failing site keeps its pages", f"{WEB_DIES}/test_web.py site_that_fails", f"{WEB}/fetching.py", "if answer.status_code >= SERVER_ERROR:", "if False:"),
