@@ -234,7 +234,7 @@ GUARDS = [
     code("the flight's own batches are seen", SHADOW_DIES, "patches/evaluation/judging.py", "shadow.accept(batch.batch_id, change, batch.references)", "pass"),
     Guard("approved only with a verdict", f"{REVIEW_DIES} verdict", "DROP TRIGGER pgtrigger_only_with_a_verdict_cade2 ON patches_patchbatch"),
     code("a plan writes nothing", "ingestion/test_planning.py nothing_but", "ingestion/planning.py", "transaction.set_rollback(True)", "pass"),
-    code("what was touched alone is no change", "ingestion/test_planning.py nothing_changed", "ingestion/planning.py", "if shadow.carried.get(item.reference_id) == item.batch_id:", "if False:"),
+    code("what was touched alone is no change", "ingestion/test_planning.py same_text", "ingestion/planning.py", "if shadow.carried.get(item.reference_id) == item.batch_id:", "if False:"),
     code("a person says why", f"{REVIEW_DIES} words", "ingestion/reviewing.py", "if not why.strip():", "if False:"),
     code("approving judges again", f"{REVIEW_DIES} moved", "ingestion/reviewing.py", "fails = [one for one in judged.values() if one.decision == Verdict.Decision.REJECT]", "fails: list[Judgement] = []"),
     code("a review ends", f"{REVIEW_DIES} expires", "ingestion/repairs/reviews.py", "len(expire(expired, by=by) if expired else ())", "0"),

@@ -103,6 +103,12 @@ def test_nothing_changed_nothing_planned(source, folder):
     assert (done.listed, done.unchanged, done.items) == (1, 1, [])
 
 
+def test_other_bytes_of_the_same_text_are_nothing_to_plan(source, folder):
+    (folder / "a.md").write_bytes(ANN.replace("\n", "\r\n").encode())
+    done = plan(source)
+    assert (done.listed, done.unchanged, done.items) == (1, 1, [])
+
+
 def test_what_is_gone_takes_its_facts_along_and_a_renamed_file_does_not(source, folder):
     (folder / "b.md").write_text("works_for: Bob > Acme [2015..]")
     (folder / "keep.md").write_text("nothing in particular")
