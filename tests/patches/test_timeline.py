@@ -48,6 +48,12 @@ def test_the_order_in_which_documents_arrive_changes_nothing(two_orders, cardina
     assert timeline(found, cardinality) == timeline(shuffled, cardinality)
 
 
+@pytest.mark.parametrize("cardinality", ["single", "many", "event"])
+def test_of_equal_words_the_most_precise_ones_stand_whichever_came_first(cardinality):
+    exact, rough = (Held(day(0), day(9), "a", precision=precision, basis="stated") for precision in ("day", "year"))
+    assert timeline([exact, rough], cardinality) == timeline([rough, exact], cardinality) == [exact]
+
+
 @given(st.lists(assertions(), max_size=7))
 def test_a_single_valued_slot_never_holds_two_values_at_once(found):
     for first, second in pairwise(timeline(found, "single")):
