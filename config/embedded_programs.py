@@ -36,7 +36,6 @@ POSTGRES_SETTINGS = {
     "shared_buffers": "256MB",
     "huge_pages": "off",  # a container may promise some and then kill who touches them
     "max_wal_size": "2GB",
-    "wal_compression": "on",
     "synchronous_commit": "on",
     "timezone": "UTC",
     "log_timezone": "UTC",

@@ -101,7 +101,8 @@ WHERE w.count > 0 ORDER BY s.id
 # that to end; one that a run holds already is that run's. `class` is fairness.class_of.
 # Bytes that a worker once died of fly alone, whoever brings them again.
 # Written so that old statistics do no harm. When those were taken with nothing under way, PostgreSQL takes a partial
-# index for empty and reads it whole: a scalar subquery, and a status in an expression, leave it no such plan.
+# index for empty and reads it whole: a scalar subquery, and a status in an expression, leave it no such plan. And it
+# takes IS NULL for something rare, and sorts all that waits before it takes the first few; IS NOT TRUE it does not.
 NEXT = """
 WITH waiting AS (
   SELECT 'due' AS kind, r.* FROM generate_series(0, 2) AS p(priority) CROSS JOIN LATERAL (
@@ -114,9 +115,9 @@ WITH waiting AS (
     SELECT id, p.priority, since FROM handoffs_handoff h
     WHERE source_id = %(source)s AND priority = p.priority AND status = 'pending'
       AND (SELECT true FROM handoffs_handoff w
-           WHERE w.reference_id = h.reference_id AND w.status IN ('queued', 'ingesting') LIMIT 1) IS NULL
+           WHERE w.reference_id = h.reference_id AND w.status IN ('queued', 'ingesting') LIMIT 1) IS NOT TRUE
       AND (SELECT true FROM ingestion_ingestrun r WHERE r.handoff_id = h.id
-           AND r.status IN ('pending', 'running', 'retry_wait', 'in_review') LIMIT 1) IS NULL
+           AND r.status IN ('pending', 'running', 'retry_wait', 'in_review') LIMIT 1) IS NOT TRUE
     ORDER BY since, id LIMIT %(most)s) h
 ),
 classed AS (
