@@ -4,6 +4,8 @@ import unicodedata
 from uuid import UUID, uuid5
 
 NAMESPACE = UUID("0f5b3f6e-8f0c-5d0a-9a3e-2f6f1f0c7a11")
+# Signs that only direct how a name is written: these planes have them all.
+UNSEEN = dict.fromkeys(n for n in (*range(0x20000), *range(0xE0000, 0xE1000)) if unicodedata.category(chr(n)) == "Cf")
 
 
 def key_of(name: str) -> str:
@@ -11,9 +13,9 @@ def key_of(name: str) -> str:
 
     What only directs how a name is written, such as marks of direction and joiners, is no part of it.
     """
-    seen = "".join(sign for sign in name if unicodedata.category(sign) != "Cf")
     # folding may undo what composing did: "İ" becomes "i" and a dot above
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold()).replace("’", "'")
+    seen = unicodedata.normalize("NFKC", name.translate(UNSEEN)).casefold()
+    folded = unicodedata.normalize("NFKC", seen).replace("’", "'")
     words = folded.removesuffix("'s").split()
     if len(words) > 1 and words[0] == "the":
         words = words[1:]

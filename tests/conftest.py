@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from hypothesis import settings as hypothesis_settings
 
 from config import embedded
 from ingestion import adapters, stages
@@ -19,6 +20,10 @@ from patches.predicates_seed import SEED
 from tests.doubles import Moody
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# The suite says the same of the same code, on a slow machine too. The long profile is for looking further.
+hypothesis_settings.register_profile("suite", deadline=None, derandomize=True)
+hypothesis_settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)

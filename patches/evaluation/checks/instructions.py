@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from patches.evaluation.context import Context, Judged, Measured
+from patches.evaluation.shapes import Shape, level
 
 MODEL = r"""(?:ai|a\.i\.|llms?|gpt|chatgpt|gpt-?\d\w*|chatbots?|(?:large\s+)?language\s+models?
             |ai\s+(?:assistants?|agents?|models?|systems?))"""
@@ -20,20 +21,9 @@ READER = (
 )
 
 
-class Sign:
-    """`roots` are parts of words, of which each such text has one: they are found sooner than the whole shape."""
-
-    def __init__(self, what: str, roots: str, shape: str) -> None:
-        self.what, self.roots = what, tuple(roots.split())
-        self.shape = re.compile(shape, re.IGNORECASE | re.VERBOSE)
-
-
 # What is turned against a model is an order to it, or talk about its own orders. Each is a grammar, not a phrase.
-SIGNS: tuple[Sign, ...] = (
-    Sign(
-        "an order to drop its orders",
-        "instruction prompt rule guideline direct programming safeguard guardrail constraint told given taught trained "
-        "shown protocol filter measures remainder rest task order",
+SIGNS: Mapping[str, Shape] = {
+    "an order to drop its orders": Shape(
         rf"""
         \b(?:ignore|disregard|forget|override|overrule|bypass|discard|neglect|drop|cancel|do\s+not\s+(?:follow|obey)
           |stop\s+(?:following|obeying)|pay\s+no\s+attention\s+to)\s+{FEW}
@@ -52,13 +42,9 @@ SIGNS: tuple[Sign, ...] = (
         |\b(?:outranks?|overrides?|supersedes?)\s+(?:any|all|every|the|your)\s+{FEW}{ORDERS}\s+
         (?:of|from|by|given\s+by)\s+your\b
         |{BEGIN}new\s+(?:system\s+)?(?:{ORDERS}|task|orders?)\s*:[^.\n]{{0,60}}?
-        \b(?:{ANSWER}|you|your|translate|ignore|pretend|act|write|summari[sz]e|leave\s+out)\b""",
+        \b(?:{ANSWER}|you|your|translate|ignore|pretend|act|write|summari[sz]e|leave\s+out)\b"""
     ),
-    Sign(
-        "the same in another language",
-        "anweisung vorgabe instruktion regel instruct consignes règles instrucc instruç órdenes ordenes reglas "
-        "istruzioni regole инструкц указан правил 指令 指示 提示 规则 規則 命令 ルール プロンプト instrukcj "
-        "polece zasad regras 지시 명령 지침 talimat التعليمات الأوامر",
+    "the same in another language": Shape(
         rf"""
         \b(?:ignorier\w*|vergiss|missachte)\s+{FEW}(?:anweisung|vorgabe|instruktion|regel)\w*
         |\b(?:ignorez|oubliez|ignore)\s+{FEW}(?:instructions|consignes)\s+(?:pr[ée]c[ée]dentes|ant[ée]rieures)
@@ -78,11 +64,9 @@ SIGNS: tuple[Sign, ...] = (
         |تجاهل.{{0,20}}(?:التعليمات|الأوامر)
         |(?:忽略|无视|忘记|忽視|無視)[^。\n]{{0,12}}(?:指令|指示|提示|规则|規則)
         |(?:指示|命令|ルール|プロンプト)[^。\n]{{0,8}}(?:無視|忘れ)
-        |(?:지시|명령|지침)[^.\n]{{0,10}}(?:무시|잊)""",
+        |(?:지시|명령|지침)[^.\n]{{0,10}}(?:무시|잊)"""
     ),
-    Sign(
-        "an order to become another",
-        "you behave pretend respond act mode assistant",
+    "an order to become another": Shape(
         rf"""
         \b(?:you\s+are\s+now|you\s+will\s+now\s+(?:be|act\s+as)
           |from\s+now\s+on,?\s+you(?:\s+are|['’]re|\s+will|\s+must))\s+(?:\w+\s+){{0,4}}?
@@ -90,18 +74,14 @@ SIGNS: tuple[Sign, ...] = (
         |\bthe\s+assistant\s+(?:must|shall|will)\s+now\s+(?:behave|act|respond|reply|pretend|output|obey)\b
         |\b(?:act|behave|respond|pretend)\s+(?:as|like|to\s+be|that\s+you\s+are)\s+(?:if\s+)?(?:\w+\s+){{0,4}}?
         (?:unrestricted|jailbroken|uncensored|unfiltered|without\s+(?:any\s+)?(?:restrictions|filters|rules))\b
-        |\b(?:enter|enable|activate|switch\s+to)\s+(?:developer|debug|god|dan|jailbreak|unrestricted|admin)\s+mode\b""",
+        |\b(?:enter|enable|activate|switch\s+to)\s+(?:developer|debug|god|dan|jailbreak|unrestricted|admin)\s+mode\b"""
     ),
-    Sign(
-        "a question for its orders",
-        "prompt instruction message",
+    "a question for its orders": Shape(
         rf"""
         \b(?:reveal|print|show|repeat|output|leak|disclose|display|recite|return|expose)\s+{FEW}
-        (?:system|hidden|initial|secret|internal|your)\s+(?:\w+\s+)?(?:prompts?|instructions?|messages?)\b""",
+        (?:system|hidden|initial|secret|internal|your)\s+(?:\w+\s+)?(?:prompts?|instructions?|messages?)\b"""
     ),
-    Sign(
-        "the marks of a chat's turns",
-        "<| [inst [/inst <<sys <</sys system assistant ## response user",
+    "the marks of a chat's turns": Shape(
         rf"""
         <\|(?:im_start|im_end|system|user|assistant|endoftext|begin_of_text|start_header_id)\|>|\[/?INST\]|<</?SYS>>
         |</?(?:system|assistant)(?:[-_\ ]?(?:prompt|message|instructions?))?>
@@ -109,12 +89,9 @@ SIGNS: tuple[Sign, ...] = (
         |"role"\s*:\s*"(?:system|assistant)"
         |(?:^|\n)\s*(?:assistant|ai|bot|chatgpt)\s*:[^\n]*\n\s*(?:user|human)\s*:
         |\b(?:begin|end)\s+(?:of\s+)?system\s+prompt\b
-        |(?:^|\n)\s*(?:system|assistant)\s*(?:prompt|message|note)?\s*:\s*(?:you\b|{ORDERS}|ignore|the\s+user)""",
+        |(?:^|\n)\s*(?:system|assistant)\s*(?:prompt|message|note)?\s*:\s*(?:you\b|{ORDERS}|ignore|the\s+user)"""
     ),
-    Sign(
-        "words to a model",
-        "ai a.i llm gpt chatbot model summari ranker retriever indexer crawler extractor bot assistant agent rank your "
-        "tool function plugin answer",
+    "words to a model": Shape(
         rf"""
         \b(?:attention|note|notice|message|instructions?|directive|reminder|important)\W+(?:\w+\s+){{0,2}}?
         (?:to|for)\s+(?:all\s+|any\s+|the\s+|every\s+)*{MODEL}\b
@@ -135,12 +112,9 @@ SIGNS: tuple[Sign, ...] = (
         |\byour\s+(?:knowledge|training(?:\s+data)?|memory)\s+(?:\w+\s+){{0,6}}?(?:is|was|are)\s+
         (?:wrong|outdated|obsolete|false|corrupt\w*)\b
         |\b(?:call|invoke)\s+the\s+(?:tool|function|plugin)\s+\w+\b[^.\n]{{0,60}}\b(?:users?|answer\w*|conversation)\b
-        |\bbefore\s+(?:answering|you\s+answer),?\s+(?:call|invoke|run|execute)\b""",
+        |\bbefore\s+(?:answering|you\s+answer),?\s+(?:call|invoke|run|execute)\b"""
     ),
-    Sign(
-        "an answer laid in its mouth",
-        "asked asks quer questioned prompted answering responding summari know inquires respond reply answer whatever "
-        "regardless",
+    "an answer laid in its mouth": Shape(
         rf"""
         \b(?:when(?:ever)?|if|should)\s+(?:you\s+are\s+|you['’]re\s+|ever\s+)?{ASKED}\b[^.\n]{{0,80}}?[,:]?\s*
         (?:always|only|you\s+must|you\s+should|never|simply|instead)\s+(?:always\s+|only\s+|never\s+)?{ANSWER}\b
@@ -148,29 +122,22 @@ SIGNS: tuple[Sign, ...] = (
         |\b(?:respond|reply|answer)\s+to\s+(?:all|any|every)\s+(?:further\s+|other\s+|future\s+|later\s+)?
         (?:queries|questions|prompts|requests|messages)\s+(?:with|by)\b
         |\b(?:regardless\s+of|whatever)\s+(?:what\s+)?
-        (?:you\s+(?:read|find|see|know)\s+elsewhere|(?:the\s+)?other\s+(?:documents|sources|passages|pages)\s+say)\b""",
+        (?:you\s+(?:read|find|see|know)\s+elsewhere|(?:the\s+)?other\s+(?:documents|sources|passages|pages)\s+say)\b"""
     ),
-    Sign(
-        "an order to hide something from its user",
-        "user",
+    "an order to hide something from its user": Shape(
         r"""
         \b(?:do\s+not|don['’]t|never|without)\s+
         (?:tell(?:ing)?|inform(?:ing)?|alert(?:ing)?|notify(?:ing)?|warn(?:ing)?
-          |(?:mention|reveal)(?:ing)?\s+(?:this|it|these\s+\w+)\s+to)\s+(?:the\s+|your\s+)?users?\b""",
+          |(?:mention|reveal)(?:ing)?\s+(?:this|it|these\s+\w+)\s+to)\s+(?:the\s+|your\s+)?users?\b"""
     ),
-    Sign(
-        "an order to send something away",
-        "key passw credential secret token chat conversation data prompt variable",
+    "an order to send something away": Shape(
         r"""
         \b(?:send|post|forward|e-?mail|upload|transmit|exfiltrate|leak|submit|copy)\s+(?:\w+\s+){0,5}?
         (?:api[\s-]*keys?|passwords?|credentials|secrets|access\s+tokens?|(?:chat|conversation)(?:\s+(?:history|log))?
           |user(?:['’]s)?\s+data|system\s+prompt|environment\s+variables)\b[^.\n]{0,60}?
-        \b(?:to|at|via)\s+(?:https?:|\S+@|this\s+(?:url|address|server)|the\s+following)""",
+        \b(?:to|at|via)\s+(?:https?:|\S+@|this\s+(?:url|address|server)|the\s+following)"""
     ),
-    Sign(
-        "an order to believe it",
-        "fact tru verified authoritative memory knowledge sources documents gate check validation verification "
-        "moderation safety review",
+    "an order to believe it": Shape(
         r"""
         \b(?:record|store|save|memori[sz]e|remember|treat|mark|regard|accept)\s+
         (?:this|the\s+following|that|these|everything\s+\w+)(?:\s+\w+){0,4}?\s+
@@ -180,9 +147,9 @@ SIGNS: tuple[Sign, ...] = (
         (?:sources|documents|facts|knowledge)\b
         |\b(?:skip|bypass|disable|turn\s+off)\s+(?:the\s+|all\s+|any\s+)?
         (?:gate|checks?|validation|verification|moderation|safety|review)\b[^.\n]{0,40}
-        \b(?:this|document|entry|content)\b""",
+        \b(?:this|document|entry|content)\b"""
     ),
-)
+}
 INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
 TAGS = re.compile("[\U000e0020-\U000e007f]{4,}")  # letters that no screen shows
 NAMED = 5
@@ -197,7 +164,7 @@ def _found(text: str) -> Iterator[str]:
     if TAGS.search(text):
         yield "writing that no screen shows"
     plain = unicodedata.normalize("NFKC", INVISIBLE.sub("", text))
-    folded = plain.casefold()
-    for sign in SIGNS:
-        if any(root in folded for root in sign.roots) and (match := sign.shape.search(plain)):
-            yield f"{sign.what}: “{' '.join(match[0].split())[:60]}”"
+    levelled = level(plain)
+    for what, shape in SIGNS.items():
+        if match := shape.search(plain, levelled):
+            yield f"{what}: “{' '.join(match[0].split())[:60]}”"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from patches.evaluation.context import Context, Judged, Measured
+from patches.evaluation.shapes import Shape, level
 
 # The forms that their issuers document: what it is, parts of which each such key has one (found sooner), its shape.
 KEYS: tuple[tuple[str, str, str], ...] = (
@@ -30,8 +31,8 @@ KEYS: tuple[tuple[str, str, str], ...] = (
     ("a Slack app token", "xapp-", r"\bxapp-\d-[A-Z0-9]{8,}-\d{8,}-[a-f0-9]{40,}\b"),
     ("a Google client secret", "GOCSPX-", r"\bGOCSPX-[\w-]{28}"),
     ("a Stripe webhook secret", "whsec_", r"\bwhsec_[A-Za-z0-9+/]{24,}"),
-    ("a DigitalOcean token", "do", r"\bdo[por]_v1_[a-f0-9]{64}\b"),
-    ("a Shopify token", "shp", r"\bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}\b"),
+    ("a DigitalOcean token", "dop_v1_ doo_v1_ dor_v1_", r"\bdo[por]_v1_[a-f0-9]{64}\b"),
+    ("a Shopify token", "shpat_ shpca_ shppa_ shpss_", r"\bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}\b"),
     ("a Vault token", "hvs. hvb.", r"\bhv[sb]\.[\w-]{24,}"),
     ("a Grafana token", "glsa_", r"\bglsa_[A-Za-z0-9]{32}_[a-fA-F0-9]{8}\b"),
     ("a Linear key", "lin_api_", r"\blin_api_[A-Za-z0-9]{40}\b"),
@@ -57,9 +58,11 @@ KEYS: tuple[tuple[str, str, str], ...] = (
     ),
 )
 COMPILED = tuple((what, tuple(parts.split()), re.compile(shape)) for what, parts, shape in KEYS)
+GIVEN = r"(?:passwords?|passwd|pwd|passphrase|secret|api[_-]?key|token))[\"']?\s{0,3}(?:[:=]|:=|=>)"
+SOMETHING_GIVEN = Shape(f"(?:{GIVEN}")
 # A password that is given to a name: letters with digits, which no word is.
 PASSWORD = re.compile(
-    r"(?i:\b(?:\w+[_-])?(?:passwords?|passwd|pwd|passphrase|secret|api[_-]?key|token))[\"']?\s{0,3}(?:[:=]|:=|=>)\s{0,3}"
+    rf"(?i:\b(?:\w+[_-])?{GIVEN}\s{{0,3}}"
     r"([\"']?)(?=[^\s\"']*\d)(?=[^\s\"']*[A-Za-z])([^\s\"'<>{}$(),;]{10,})\1"
 )
 # Fifteen or sixteen digits, in one piece or grouped as on the card (ISO/IEC 7812); then the issuer and the check digit.
@@ -83,7 +86,7 @@ def _found(text: str) -> Iterator[str]:
             for match in shape.finditer(text):
                 if what == "a private key" or not _is_placeholder(match[match.lastindex or 0]):
                     yield f"{what} at character {match.start()}"
-    for match in PASSWORD.finditer(text):
+    for match in PASSWORD.finditer(text) if SOMETHING_GIVEN.search(text, level(text)) else ():
         if not _is_placeholder(match[2]) and not WORDS.fullmatch(match[2]):
             yield f"a password at character {match.start(2)}"
     yield from _cards(text)
