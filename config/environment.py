@@ -233,9 +233,7 @@ class Environment(BaseSettings):
         default=(),
         description="Networks that web sources may ask although they are not public, such as 10.1.0.0/16, by commas.",
     )
-    backlog: int = Field(
-        default=50_000, ge=1, description="Handoffs that may wait before sync pauses until workers have caught up."
-    )
+    backlog: int = Field(default=50_000, ge=1, description="Handoffs that may wait before sync pauses.")
     worker_concurrency: Annotated[int, Field(ge=0, le=256), AfterValidator(_usable_cpus)] = Field(
         default=0, description="Processes of one worker. 0: as many as usable CPUs, at most 8."
     )
@@ -244,6 +242,7 @@ class Environment(BaseSettings):
     )
     web_port: Port = Field(default=8000, description="Port of the console, on the loopback.")
     flower_port: Port = Field(default=5555, description="Port of Flower, on the loopback.")
+    flower_url: BaseUrl = Field(default=None, description="Where Flower is, for the console. Unset: on the loopback.")
     embeddings: str = Field(default="wordllama", min_length=1, description="Name of the embeddings adapter.")
     extractor: str = Field(
         default="spacy_rules", min_length=1, description="Name of the adapter that extracts entities and facts."

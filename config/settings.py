@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import django_stubs_ext
+from django.utils.crypto import salted_hmac
 from kombu import Exchange, Queue
 from psycopg.conninfo import conninfo_to_dict
 
@@ -169,6 +170,10 @@ REDIS_URL = SERVERS.redis_client_url
 CRASH_POINTS = ENVIRONMENT.crash_points
 WEB_PORT = ENVIRONMENT.web_port
 FLOWER_PORT = ENVIRONMENT.flower_port
+FLOWER_URL = ENVIRONMENT.flower_url or f"http://127.0.0.1:{FLOWER_PORT}"
+# What the console proves itself with to Flower, which nobody else can ask: see config/flowerconfig.py
+FLOWER_USER = "console"
+FLOWER_PASSWORD = salted_hmac("sluicegate.flower", FLOWER_USER, secret=SECRET_KEY, algorithm="sha256").hexdigest()
 SIZE_LIMIT_BYTES = ENVIRONMENT.size_limit_bytes
 # What the dispatcher does beside its own work: see ingestion/chores.py
 CHORES = ["console.rolling.roll", "ledger.auditlog.keep_sealed"]

@@ -9,19 +9,21 @@ from django.urls import URLPattern
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from console import groups
+from console import flower, groups
 from console.timeline import timeline
 from handoffs.admin import SourceAdmin
 from handoffs.models import Source
-from ingestion.admin import IngestRunAdmin, QuarantineAdmin, WithReason, tell
+from ingestion.admin import FlightAdmin, IngestRunAdmin, OccurrenceAdmin, QuarantineAdmin, WithReason, tell
 from ingestion.explain import explain
-from ingestion.models import IngestRun, Quarantine
+from ingestion.models import Flight, IngestRun, Occurrence, Quarantine
 from ingestion.operating import pause, resume
+from ingestion.stages import ORDER
 from ingestion.triggering import ask_all
+from ledger import rendering
 
 SUPERUSERS_ALONE = ("is_superuser", "user_permissions")
 
-for model in (User, Source, IngestRun, Quarantine):
+for model in (User, Source, IngestRun, Quarantine, Flight, Occurrence):
     admin.site.unregister(model)
 
 
@@ -69,7 +71,7 @@ class SourcePage(SourceAdmin):
 class RunPage(IngestRunAdmin):
     """A run's whole story, and why it is not further."""
 
-    leads = ("waits_for_what", "legs", "trouble", "reference")
+    leads = ("waits_for_what", "legs", "tasks", "trouble", "reference")
     shows = ("stage_outputs",)
 
     @admin.display(description="why it is where it is")
@@ -79,6 +81,28 @@ class RunPage(IngestRunAdmin):
     @admin.display(description="timeline")
     def legs(self, run: IngestRun) -> SafeString:
         return timeline(run)
+
+    @admin.display(description="its flight in Flower")
+    def tasks(self, run: IngestRun) -> SafeString:
+        return flower.tasks(run.flight_id, *ORDER) if run.flight_id else rendering.NOTHING
+
+
+@admin.register(Flight)
+class FlightPage(FlightAdmin):
+    leads = ("tasks",)
+
+    @admin.display(description="in Flower")
+    def tasks(self, flight: Flight) -> SafeString:
+        return flower.tasks(flight.pk, *ORDER)
+
+
+@admin.register(Occurrence)
+class OccurrencePage(OccurrenceAdmin):
+    leads = ("task",)
+
+    @admin.display(description="in Flower")
+    def task(self, occurrence: Occurrence) -> SafeString:
+        return flower.tasks(occurrence.pk, "sync")
 
 
 @admin.register(Quarantine)

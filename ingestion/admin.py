@@ -4,7 +4,7 @@ from typing import ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
-from django.db.models import QuerySet, TextField
+from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast, Length
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -26,9 +26,13 @@ from ingestion.stages import ORDER
 from ledger import rendering
 from ledger.commands import spoken
 from ledger.deeds import Answer
-from ledger.listing import Listing, ReasonFilter, hash_prefix, linked, number, text_prefix, uuid
+from ledger.listing import Listing, ReasonFilter, Route, hash_prefix, linked, number, text_prefix, uuid
 from patches.admin import PatchBatchAdmin
 from patches.models import PatchBatch
+
+
+def _task(parts: str) -> Route:
+    return Route("the id of a task", rf"[0-9]{{1,18}}\.({parts})", lambda term: Q(pk=int(term.partition(".")[0])))
 
 
 class WithReason(ActionForm):
@@ -140,7 +144,7 @@ class FlightAdmin(Listing[Flight]):
     list_display = ("id", "state", "why", "stage", linked("source"), "runs_aboard", "size_bytes", "worker", "since")
     list_filter = ("status",)
     list_select_related = ("source__reflection",)
-    searches = (number("a flight's id"),)
+    searches = (number("a flight's id"), _task("|".join(ORDER)))
 
 
 @admin.register(Turn)
@@ -172,7 +176,7 @@ class OccurrenceAdmin(Listing[Occurrence]):
     deferred = ("traceback",)
     hidden = ("traceback",)
     shows = ("trace",)
-    searches = (number("a sync's id"),)
+    searches = (number("a sync's id"), _task("sync"))
 
     @admin.display(description="traceback")
     def trace(self, occurrence: Occurrence) -> SafeString:

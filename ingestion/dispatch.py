@@ -19,7 +19,7 @@ from ingestion import connectors, fairness
 from ingestion.fairness import Admission, Source, State, Waiting
 from ingestion.lifecycles import RUN
 from ingestion.models import IngestRun
-from ingestion.ring import ring
+from ingestion.ring import Departure, ring
 from ingestion.stages import ORDER
 from ingestion.waking import wait, wake
 from ledger import statements
@@ -195,7 +195,7 @@ class Round:
     now: datetime
     state: State
     reflections: dict[int, int]
-    opened: list[tuple[int, str]] = field(default_factory=list)
+    opened: list[Departure] = field(default_factory=list)
     turns: dict[int, tuple[float, float, datetime | None]] = field(default_factory=dict)
 
     def charge(self, admission: Admission, runs: int) -> None:
@@ -215,7 +215,7 @@ def tick() -> int:
         known = len(dry)
         flights = _admit(dry)
         for flight in flights:
-            ring(*flight)
+            ring(flight)
         opened += len(flights)
         if not flights and len(dry) == known:
             return opened
@@ -226,7 +226,7 @@ def hold(source_id: int, seconds: float) -> None:
     statements.run(HOLD, {"source": source_id, "seconds": seconds})
 
 
-def _admit(dry: set[int]) -> list[tuple[int, str]]:
+def _admit(dry: set[int]) -> list[Departure]:
     """Open a few flights in a transaction of their own; none if there is no room, no work, or another one dispatches.
 
     Adds to `dry` the sources of which nothing could go.
@@ -303,19 +303,12 @@ def _fill(look: Round, admission: Admission, dry: set[int]) -> None:
         dry.add(admission.source_id)
         return
     first = min((passenger.stage for passenger in aboard), key=ORDER.index)
-    [(flight_id,)] = statements.rows(
-        FLIGHT,
-        {
-            "source": admission.source_id,
-            "stage": first,
-            "lease": settings.LEASE_S,
-            "runs": len(aboard),
-            "bytes": sum(passenger.size_bytes for passenger in aboard),
-        },
-    )
+    size_bytes = sum(passenger.size_bytes for passenger in aboard)
+    told = {"source": admission.source_id, "stage": first, "runs": len(aboard), "bytes": size_bytes}
+    [(flight_id,)] = statements.rows(FLIGHT, {**told, "lease": settings.LEASE_S})
     _board(look.reflections[admission.source_id], flight_id, aboard)
     look.charge(admission, len(aboard))
-    look.opened.append((flight_id, first))
+    look.opened.append(Departure(flight_id, first, admission.source_id, len(aboard), size_bytes))
 
 
 def _fitting(waiting: Iterable[Passenger], limit_bytes: int) -> list[Passenger]:

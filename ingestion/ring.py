@@ -1,5 +1,7 @@
 """Ring the broker's bell: for a flight, the chain of the stages before its runs; for a sync; for the index."""
 
+from typing import NamedTuple
+
 import structlog
 from celery import Signature, chain, signature
 
@@ -8,23 +10,39 @@ from ingestion.stages import ORDER
 log = structlog.get_logger(__name__)
 
 
-def ring(flight_id: int, stage: str) -> None:
-    """Publish the chain from `stage` on. A broker that is away costs a delay: the sweep rings again.
+class Departure(NamedTuple):
+    """A flight that waits before a stage, with what is said of it to who watches."""
 
-    A message carries the flight's id and nothing else. Task ids can be computed from the ledger: `flight.stage`.
+    flight_id: int
+    stage: str
+    source_id: int
+    runs: int
+    size_bytes: int
+
+
+def task_id(row_id: int, part: str) -> str:
+    """The name of the message for a stage of a flight, or for the `sync` of an occurrence: the ledger can tell it."""
+    return f"{row_id}.{part}"
+
+
+def ring(flight: Departure) -> None:
+    """Publish the chain from its stage on. A broker that is away costs a delay: the sweep rings again.
+
+    A message carries the flight's id and nothing else; beside it stand, for who watches, its source's id and its size.
     """
+    told = f"flight={flight.flight_id} source={flight.source_id} runs={flight.runs} bytes={flight.size_bytes}"
     links = [
         signature(
             f"ingestion.{name}",
-            args=(flight_id,),
+            args=(flight.flight_id,),
             immutable=True,
-            task_id=f"{flight_id}.{name}",
+            task_id=task_id(flight.flight_id, name),
             shadow=f"stage:{name}",
-            argsrepr=f"flight={flight_id}",
+            argsrepr=told,
         )
-        for name in ORDER[ORDER.index(stage) :]
+        for name in ORDER[ORDER.index(flight.stage) :]
     ]
-    _publish(chain(*links), flight=flight_id)
+    _publish(chain(*links), flight=flight.flight_id)
 
 
 def ring_sync(occurrence_id: int) -> None:
@@ -34,7 +52,7 @@ def ring_sync(occurrence_id: int) -> None:
         args=(occurrence_id,),
         immutable=True,
         queue="sync",
-        task_id=f"{occurrence_id}.sync",
+        task_id=task_id(occurrence_id, "sync"),
         shadow="sync",
         argsrepr=f"occurrence={occurrence_id}",
     )

@@ -2,21 +2,19 @@
 
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from django.conf import settings
 
 from ingestion.supervisor import Program
 
 HOST = "127.0.0.1"
-FLOWER_USER = "operator"
-FLOWER_PREFIX = "flower"
-FLOWER_TASKS_KEPT = 20_000
 PYTHON = (sys.executable, "-m")
 CELERY = (*PYTHON, "celery", "--app", "config", "--quiet")
 
 
-def programs(*, web: bool, flower_password: str | None) -> Iterator[Program]:
-    """The programs to run; Flower is among them if it has a password."""
+def programs(*, web: bool, flower: bool) -> Iterator[Program]:
+    """The programs to run; Flower is among them if it is wanted and installed."""
     if web:
         yield _web()
     yield Program("dispatcher", (sys.executable, str(settings.ROOT / "manage.py"), "dispatcher"))
@@ -25,8 +23,8 @@ def programs(*, web: bool, flower_password: str | None) -> Iterator[Program]:
     yield _worker("syncer", "sync", settings.SYNC_CONCURRENCY)
     yield Program("watch", (sys.executable, str(settings.ROOT / "manage.py"), "watch"))
     yield Program("beat", (*CELERY, "beat", "--pidfile=", "--loglevel", "WARNING"))
-    if flower_password:
-        yield _flower(flower_password)
+    if flower and find_spec("flower"):
+        yield Program("flower", (*CELERY, "flower", f"--conf={settings.ROOT / 'config' / 'flowerconfig.py'}"))
 
 
 def _web() -> Program:
@@ -39,22 +37,3 @@ def _worker(name: str, queue: str, processes: int) -> Program:
     size = ("--queues", queue, "--concurrency", str(processes))
     quiet = ("--without-gossip", "--without-mingle", "--loglevel", "WARNING")
     return Program(name, (*CELERY, "worker", "--hostname", f"{name}@%h", *size, *quiet))
-
-
-def _flower(password: str) -> Program:
-    """Flower to look at: what it could do to tasks would bypass the ledger. What it shows needs the password."""
-    options = {
-        "address": HOST,
-        "port": settings.FLOWER_PORT,
-        "url_prefix": FLOWER_PREFIX,
-        "conf": settings.ROOT / "config" / "flowerconfig.py",
-        "read_only": True,
-        "tasks_columns": "name,args,state,received,runtime,worker,uuid",
-        "max_tasks": FLOWER_TASKS_KEPT,
-        "purge_offline_workers": 60,
-        "inspect_timeout": 5000,
-        "logging": "warning",
-    }
-    arguments = [f"--{name}={value}" for name, value in options.items()]
-    # in the environment, as arguments can be read by every user of the machine
-    return Program("flower", (*CELERY, "flower", *arguments), {"FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{password}"})

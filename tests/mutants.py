@@ -306,6 +306,9 @@ GUARDS = [
     code("a shared passage is paid for once", f"{REMOTE_DIES} paid_for_once", "ingestion/answers.py", "self.costs.pop(text_hash, FREE)", "self.costs.get(text_hash, FREE)"),
     triggers("ingestion_spending", f"{REMOTE_DIES} only_added_to"),
     # the broker
+    code("Flower is for who may look", "faces/test_flower.py others_see_nothing", "console/flower.py", "if not request.user.has_perm(MAY_LOOK):", "if False:"),
+    code("nothing is done through Flower", "faces/test_flower.py nothing_is_done", "console/flower.py", "if request.method not in READING and path not in ROWS:", "if False:"),
+    code("Flower's open doors are closed", "faces/test_flower.py every_door", "config/flowerconfig.py", "view.get = authenticated(view.get)", "pass"),
     code("a worker outlives its broker", "config/test_celery.py", "config/celery.py", "transport.Channel._connparams = _refuse_closed", ""),
 ]  # fmt: skip
 

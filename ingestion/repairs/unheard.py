@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from ingestion.ring import ring
+from ingestion.ring import Departure, ring
 from ledger import statements
 
 PAGE = 200
@@ -12,14 +12,14 @@ UNHEARD = """
 UPDATE ingestion_flight SET lease_until = now() + %(lease)s * interval '1 s'
 WHERE id IN (SELECT id FROM ingestion_flight WHERE status = 'open' AND worker = '' AND lease_until < now()
              ORDER BY lease_until LIMIT %(page)s FOR UPDATE SKIP LOCKED)
-RETURNING id, stage
+RETURNING id, stage, source_id, runs_aboard, size_bytes
 """
 
-_due: list[tuple[int, str]] = []
+_due: list[Departure] = []
 
 
 def repair(by: str) -> int:  # noqa: ARG001  no row changes its state, so nobody signs
-    _due.extend(statements.rows(UNHEARD, {"lease": settings.LEASE_S, "page": PAGE}))
+    _due.extend(Departure(*row) for row in statements.rows(UNHEARD, {"lease": settings.LEASE_S, "page": PAGE}))
     return len(_due)
 
 
@@ -28,4 +28,4 @@ def ring_due(*, enabled: bool) -> None:
     while _due:
         flight = _due.pop()
         if enabled:
-            ring(*flight)
+            ring(flight)

@@ -92,6 +92,7 @@ def test_variables_become_typed_values(monkeypatch: pytest.MonkeyPatch) -> None:
         ("SLUICEGATE_WORKER_CONCURRENCY", "-1"),
         ("SLUICEGATE_WEB_PORT", "65536"),
         ("SLUICEGATE_FLOWER_PORT", "http"),
+        ("SLUICEGATE_FLOWER_URL", "flower:5555"),
         ("SLUICEGATE_EXTRACTOR_URL", "localhost:11434/v1"),
         ("SLUICEGATE_EMBEDDINGS_URL", "https://user:hush-hush@models.example/v1"),
         ("SLUICEGATE_EXTRACTOR_INPUT_PRICE", "-1"),

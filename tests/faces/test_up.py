@@ -1,6 +1,5 @@
 """The whole stack through one command, as a newcomer has it."""
 
-import base64
 import json
 import os
 import re
@@ -14,9 +13,8 @@ from contextlib import closing, suppress
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
 from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
+from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model
@@ -36,28 +34,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(true: Callable[[], Any], deadline_s: float = 40) -> Any:
+def until(true: Callable[[], Any], deadline_s: float = 90) -> Any:
     end = time.monotonic() + deadline_s
     while not (found := true()):
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.1)
     return found
-
-
-def status(url: str, password: str | None = None) -> int:
-    try:
-        return len(fetch(url, password)) and 200
-    except HTTPError as refusal:
-        with refusal:
-            return refusal.code
-
-
-def fetch(url: str, password: str | None = None) -> bytes:
-    request = Request(url)  # noqa: S310  always http on the loopback
-    if password:
-        request.add_header("Authorization", f"Basic {base64.b64encode(f'operator:{password}'.encode()).decode()}")
-    with urlopen(request, timeout=10) as answer:  # noqa: S310
-        return bytes(answer.read())
 
 
 def belonging_to(state_dir: Path) -> dict[int, str]:
@@ -112,21 +94,17 @@ def up(new_store: Store, tmp_path: Path) -> Iterator[Up]:
 
 
 def test_the_whole_stack_starts_works_heals_and_ends(up: Up, tmp_path: Path) -> None:
-    until(lambda: up.says("ready after"))
+    until(lambda: up.says("ready after"), 120)
     admin = up.says(r"user admin, password (\S+)")
-    flower = up.says(r"user operator, password (\S+)")
-    assert admin and flower
-    log_in(f"http://127.0.0.1:{up.web}", "admin", admin[1])
-    for page in ("", "tasks", "api/tasks", "metrics", "healthcheck"):
-        assert status(f"http://127.0.0.1:{up.flower}/flower/{page}") == 401
-        assert status(f"http://127.0.0.1:{up.flower}/flower/{page}", flower[1]) == 200
+    assert admin
+    browser = log_in(f"http://127.0.0.1:{up.web}", "admin", admin[1])
 
     again = up.store.manage("up", **up.ports)
     assert again.returncode == 2
     assert again.stderr.count("\n") == 1
     assert "SLUICEGATE_WEB_PORT" in again.stderr
 
-    see_an_ingest(up, flower[1], tmp_path / "texts")
+    see_an_ingest(up, browser, tmp_path / "texts")
 
     [worker] = up.workers()
     os.kill(worker, signal.SIGKILL)
@@ -148,7 +126,7 @@ def test_the_whole_stack_starts_works_heals_and_ends(up: Up, tmp_path: Path) -> 
     assert at_work(up.store.state_dir) == {}
 
 
-def log_in(console: str, user: str, password: str) -> None:
+def log_in(console: str, user: str, password: str) -> OpenerDirector:
     browser = build_opener(HTTPCookieProcessor(CookieJar()))
     with browser.open(f"{console}/admin/login/", timeout=10) as page:
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.read().decode())
@@ -156,20 +134,34 @@ def log_in(console: str, user: str, password: str) -> None:
     form = {"csrfmiddlewaretoken": token[1], "username": user, "password": password, "next": "/admin/"}
     with browser.open(f"{console}/admin/login/", urlencode(form).encode(), timeout=10) as page:
         assert 'class="verdict' in page.read().decode()
+    return browser
 
 
-def see_an_ingest(up: Up, password: str, folder: Path) -> None:
-    """Ingest a file with the worker that runs, and find the stages of its flight in Flower."""
+def see_an_ingest(up: Up, browser: OpenerDirector, folder: Path) -> None:
+    """Ingest a file with the worker that runs; find the stages of its flight in Flower, and from there the flight."""
     folder.mkdir()
     (folder / "trust.md").write_text(TEXT)
-    tasks = f"http://127.0.0.1:{up.flower}/flower/api/tasks"
-    until(lambda: b"worker@" in fetch(f"http://127.0.0.1:{up.flower}/flower/api/workers?refresh=1", password))
+
+    def shown(page: str) -> str:
+        with browser.open(f"http://127.0.0.1:{up.web}/flower/{page}", timeout=20) as answer:
+            return str(answer.read().decode())
+
+    until(lambda: "worker@" in shown("api/workers?refresh=1"))
 
     assert up.store.ingest(folder)["outcomes"] == {"completed": 1}
 
     assert not (up.store.state_dir / "worker.log").exists()  # where a worker of the command's own would write
-    seen = until(lambda: {(task["name"], task["args"]) for task in json.loads(fetch(tasks, password)).values()})
-    assert ("stage:fetch", "flight=1") in seen
+    seen = until(lambda: {task["name"]: task["args"] for task in json.loads(shown("api/tasks")).values()})
+    assert seen["stage:fetch"] == f"flight=1 source=1 runs=1 bytes={len(TEXT)}"
+    [task] = re.findall('<a href="(/admin/ingestion/flight/1/change/)"', shown("task/1.fetch"))
+    with browser.open(f"http://127.0.0.1:{up.web}{task}", timeout=10) as page:
+        assert "/flower/task/1.fetch" in page.read().decode()
+    told = shown("api/workers?refresh=1") + shown("api/tasks") + shown("workers") + shown("metrics")
+    assert [secret for secret in secrets_of(up.store.state_dir) if secret in told] == []
+
+
+def secrets_of(state_dir: Path) -> list[str]:
+    return [(state_dir / name).read_text().strip() for name in ("secret_key", "source_keys")]
 
 
 @pytest.mark.django_db

@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError, ProgrammingError, connections
 
-from ingestion.stack import FLOWER_PREFIX, FLOWER_USER, HOST, programs
+from ingestion.stack import HOST, programs
 from ingestion.supervisor import supervise
 
 ADMIN = "admin"
@@ -50,18 +50,16 @@ class Command(BaseCommand):
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # the console warns of one that is missing
         password = first_admin()
         connections.close_all()  # nothing is asked of the database from here on
-        flower_password = None if no_flower else secrets.token_urlsafe(PASSWORD_BYTES)
         if not no_web:
             self.tell_console(password)
-        if flower_password:
-            self.stdout.write(f"Flower   http://{HOST}:{settings.FLOWER_PORT}/{FLOWER_PREFIX}/")
-            self.stdout.write(f"         user {FLOWER_USER}, password {flower_password} (until this command ends)")
+            if not no_flower:
+                self.stdout.write(f"Flower   http://{HOST}:{settings.WEB_PORT}/flower/ (for who is logged in)")
         if quiet:
             self.stdout.write(f"Logs     {settings.STATE_DIR}/*.log")
         self.stdout.write("Ctrl-C ends everything.")
         self.stdout.flush()
         supervise(
-            list(programs(web=not no_web, flower_password=flower_password)),
+            list(programs(web=not no_web, flower=not no_flower)),
             cwd=settings.ROOT,
             say=self.say,
             logs=settings.STATE_DIR if quiet else None,
