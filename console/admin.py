@@ -9,7 +9,7 @@ from django.urls import URLPattern
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from console import flower, groups
+from console import flower, groups, resources
 from console.timeline import timeline
 from handoffs.admin import SourceAdmin
 from handoffs.models import Source
@@ -71,7 +71,7 @@ class SourcePage(SourceAdmin):
 class RunPage(IngestRunAdmin):
     """A run's whole story, and why it is not further."""
 
-    leads = ("waits_for_what", "legs", "tasks", "trouble", "reference")
+    leads = ("waits_for_what", "legs", "used", "tasks", "trouble", "reference")
     shows = ("stage_outputs",)
 
     @admin.display(description="why it is where it is")
@@ -81,6 +81,10 @@ class RunPage(IngestRunAdmin):
     @admin.display(description="timeline")
     def legs(self, run: IngestRun) -> SafeString:
         return timeline(run)
+
+    @admin.display(description="what it took")
+    def used(self, run: IngestRun) -> SafeString:
+        return resources.of_run(run)
 
     @admin.display(description="its flight in Flower")
     def tasks(self, run: IngestRun) -> SafeString:

@@ -37,6 +37,14 @@ STAGES = """
 SELECT stage, bucket, sum(times)::bigint FROM console_latency
 WHERE span = %(span)s AND at = date_bin('1 day', now(), 'epoch') GROUP BY 1, 2 ORDER BY 1, 2
 """
+USAGE = """
+SELECT stage, sum(cpu_s), sum(size_bytes)::bigint, sum(items)::bigint, sum(waited_s), max(peak_bytes)
+FROM console_usage WHERE span = %(span)s AND at = date_bin('1 day', now(), 'epoch') GROUP BY 1 ORDER BY 1
+"""
+TROUBLES = """
+SELECT failure, sum(times)::bigint FROM console_trouble
+WHERE span = %(span)s AND at = date_bin('1 day', now(), 'epoch') GROUP BY 1 ORDER BY 1
+"""
 SOURCE = """
 SELECT s.id, s.kind, s.paused, s.last_error <> '', s.deletions_held, extract(epoch FROM now() - n.at)::float
 FROM handoffs_source s LEFT JOIN console_newest n ON n.source_id = s.id
@@ -45,7 +53,7 @@ ORDER BY s.paused OR s.last_error <> '' OR s.deletions_held > 0 DESC, s.id LIMIT
 
 
 def exposition() -> bytes:
-    """Everything in Prometheus's text format. Five statements, whose cost does not follow the size of the ledger."""
+    """Everything in Prometheus's text format. Seven statements, whose cost does not follow the size of the ledger."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Ledger())
     return generate_latest(registry)
@@ -55,6 +63,8 @@ class Ledger(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from _outcomes()
         yield _stages()
+        yield from _usage()
+        yield _troubles()
         yield from _standing()
         yield from _sources()
         yield from _processes()
@@ -87,6 +97,30 @@ def _stages() -> Metric:
         ends["+Inf"] = sum(seen.values())
         seconds = sum(times * 2 ** (bucket / OCTAVE) / 1000 for bucket, times in seen.items())
         told.add_metric([stage], list(ends.items()), seconds)
+    return told
+
+
+def _usage() -> Iterator[Metric]:
+    def counter(name: str, says: str) -> CounterMetricFamily:
+        return CounterMetricFamily(f"{PREFIX}_stage_{name}", says, labels=["stage"])
+
+    told: tuple[CounterMetricFamily | GaugeMetricFamily, ...] = (
+        counter("cpu_seconds", "CPU time that a stage took today."),
+        counter("bytes", "Payload bytes that went through a stage today."),
+        counter("items", "Passages or patches that a stage had today."),
+        counter("queue_seconds", "How long flights waited for a worker before a stage today."),
+        GaugeMetricFamily(f"{PREFIX}_stage_peak_bytes", "The most memory of a worker's process.", labels=["stage"]),
+    )
+    for stage, *values in statements.rows(USAGE, {"span": Span.DAY}):
+        for family, value in zip(told, values, strict=True):
+            family.add_metric([stage], value)
+    yield from told
+
+
+def _troubles() -> Metric:
+    told = CounterMetricFamily(f"{PREFIX}_failures", "Runs that failed today, by class.", labels=["failure"])
+    for failure, times in statements.rows(TROUBLES, {"span": Span.DAY}):
+        told.add_metric([failure], times)
     return told
 
 

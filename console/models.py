@@ -62,6 +62,50 @@ class Latency(models.Model):
         return f"{self.times} × {self.stage}"
 
 
+class Usage(models.Model):
+    """What flights took at a stage within a span that begins at `at`, as ingestion.models.Visit has it of each one."""
+
+    span = models.IntegerField(choices=Span)
+    at = models.DateTimeField()
+    source = models.ForeignKey(Source, models.PROTECT, related_name="+", db_index=False)
+    stage = models.CharField(max_length=10)
+    visits = models.BigIntegerField()
+    runs = models.BigIntegerField()
+    items = models.BigIntegerField(help_text="Passages or patches that the stage had of them.")
+    size_bytes = models.BigIntegerField(help_text="Payload bytes of the runs.")
+    waited_s = models.FloatField(help_text="For a worker, over all visits.")
+    took_s = models.FloatField()
+    cpu_s = models.FloatField()
+    peak_bytes = models.BigIntegerField(help_text="The most memory that one visit had.")
+
+    class Meta:
+        verbose_name_plural = "usage"
+        constraints = [
+            UniqueConstraint(fields=["span", "at", "source", "stage"], name="one_usage_per_span_and_stage"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.visits} × {self.stage}"
+
+
+class Trouble(models.Model):
+    """How often runs failed within a span that begins at `at`, by class; a worker that died counts as `crash`."""
+
+    span = models.IntegerField(choices=Span)
+    at = models.DateTimeField()
+    source = models.ForeignKey(Source, models.PROTECT, related_name="+", db_index=False)
+    failure = models.CharField(max_length=20)
+    times = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["span", "at", "source", "failure"], name="one_trouble_per_span_and_class"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.times} × {self.failure}"
+
+
 class Gauge(models.Model):
     """How deep the queue was in a minute: counted no further than rolling.COUNTED."""
 

@@ -17,6 +17,7 @@ from ledger import statements
 PAGE = 20_000  # rows of the ledger in one round
 COUNTED = 10_000
 STATEMENT_TIMEOUT_MS = 5_000
+SPANNED = ("console_tally", "console_latency", "console_usage", "console_trouble")
 KEPT = {60: 2, 3600: 40}  # days that the rows of a span are kept; days are kept for ever
 PRUNED = 2_000  # rows at a time
 
@@ -42,14 +43,30 @@ ON CONFLICT (span, at, source_id, stage, bucket) DO UPDATE SET times = console_l
 """  # noqa: S608  our own text
 
 
+def _troubles(seen: str) -> str:
+    """The statement that counts failures by class: `seen` is when, of which source, which class, how many."""
+    return f"""
+INSERT INTO console_trouble (span, at, source_id, failure, times)
+SELECT span, date_bin(span * interval '1 s', at, 'epoch'), source_id, failure, sum(times)
+FROM ({seen}) t CROSS JOIN {SPANS} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+ON CONFLICT (span, at, source_id, failure) DO UPDATE SET times = console_trouble.times + EXCLUDED.times
+"""  # noqa: S608  our own text
+
+
 APPLIED = """
 SELECT page.row_id AS run_id, 'apply' AS stage, page.at AS ended, (
     SELECT max(o.created_at) FROM ingestion_stageoutput o WHERE o.run_id = page.row_id) AS before
 FROM page WHERE lifecycle = 'run' AND became = 'completed'
 """
+# Whoever dies with runs aboard writes nothing of them; the sweep does.
+CRASHED = """
+SELECT at, source_id, 'crash' AS failure, 1 AS times FROM page
+WHERE lifecycle = 'run' AND was = 'running' AND reason IN ('lease_lost', 'poison')
+"""
 EVENTS = f"""
 WITH page AS (
-  SELECT e.row_id, e.at, e.lifecycle, e.became, e.reason, coalesce(r.source_id, h.source_id, b.source_id) AS source_id
+  SELECT e.row_id, e.at, e.lifecycle, e.was, e.became, e.reason,
+         coalesce(r.source_id, h.source_id, b.source_id) AS source_id
   FROM ledger_event e
   LEFT JOIN ingestion_ingestrun r ON e.lifecycle = 'run' AND r.id = e.row_id
   LEFT JOIN handoffs_handoff h ON e.lifecycle = 'handoff' AND h.id = e.row_id
@@ -62,7 +79,8 @@ newest AS (
   WHERE lifecycle = 'run' AND became IN ('completed', 'duplicate_skipped') GROUP BY 1
   ON CONFLICT (source_id) DO UPDATE SET at = greatest(console_newest.at, EXCLUDED.at)
 ),
-applied AS ({_latencies(APPLIED)})
+applied AS ({_latencies(APPLIED)}),
+crashed AS ({_troubles(CRASHED)})
 INSERT INTO console_tally (span, at, lifecycle, source_id, became, reason, times)
 SELECT span, date_bin(span * interval '1 s', at, 'epoch'), lifecycle, source_id, became, reason, count(*)
 FROM page CROSS JOIN {SPANS} GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
@@ -75,6 +93,25 @@ SELECT o.run_id, o.stage, o.created_at AS ended, (
 FROM ingestion_stageoutput o WHERE o.id > %(seen)s AND o.id <= %(upto)s
 """
 OUTPUTS = _latencies(PASSED)
+FAILED = """
+SELECT ended_at AS at, source_id, failure.key AS failure, failure.value::bigint AS times
+FROM page CROSS JOIN LATERAL jsonb_each_text(failures) AS failure
+"""
+VISITS = f"""
+WITH page AS (SELECT * FROM ingestion_visit WHERE id > %(seen)s AND id <= %(upto)s),
+failed AS ({_troubles(FAILED)})
+INSERT INTO console_usage (span, at, source_id, stage, visits, runs, items, size_bytes, waited_s, took_s, cpu_s,
+                           peak_bytes)
+SELECT span, date_bin(span * interval '1 s', ended_at, 'epoch'), source_id, stage, count(*), sum(cardinality(runs)),
+       sum((SELECT sum(n) FROM unnest(items) AS i(n))), sum(size_bytes), sum(waited_s), sum(took_s), sum(cpu_s),
+       max(peak_bytes)
+FROM page CROSS JOIN {SPANS} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+ON CONFLICT (span, at, source_id, stage) DO UPDATE SET
+  visits = console_usage.visits + EXCLUDED.visits, runs = console_usage.runs + EXCLUDED.runs,
+  items = console_usage.items + EXCLUDED.items, size_bytes = console_usage.size_bytes + EXCLUDED.size_bytes,
+  waited_s = console_usage.waited_s + EXCLUDED.waited_s, took_s = console_usage.took_s + EXCLUDED.took_s,
+  cpu_s = console_usage.cpu_s + EXCLUDED.cpu_s, peak_bytes = greatest(console_usage.peak_bytes, EXCLUDED.peak_bytes)
+"""  # noqa: S608  our own text
 HIGHEST = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {table}_id_seq"
 WRITERS = """
 SELECT coalesce(array_agg(DISTINCT virtualtransaction), '{{}}') FROM pg_locks
@@ -116,6 +153,7 @@ class Feed:
 FEEDS: Mapping[str, Feed] = {
     "events": Feed("ledger_event", EVENTS),
     "outputs": Feed("ingestion_stageoutput", OUTPUTS),
+    "visits": Feed("ingestion_visit", VISITS),
 }
 
 
@@ -169,6 +207,6 @@ def _writers(feed: Feed) -> set[str]:
 def _prune() -> None:
     """Once a minute: forget what is shown no more, some rows at a time."""
     for span, days in KEPT.items():
-        for table in ("console_tally", "console_latency"):
+        for table in SPANNED:
             statements.run(PRUNE.format(table=table), {"span": span, "days": days, "rows": PRUNED})
     statements.run(PRUNE_GAUGES, {"days": max(KEPT.values())})

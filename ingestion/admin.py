@@ -20,6 +20,7 @@ from ingestion.models import (
     Spending,
     StageOutput,
     Turn,
+    Visit,
 )
 from ingestion.reviewing import Unclear, approve, reject
 from ingestion.stages import ORDER
@@ -204,6 +205,14 @@ class SpendingAdmin(Listing[Spending]):
     list_display = ("id", linked("run"), "stage", "input_tokens", "output_tokens", "cost", "recipe", "created_at")
     list_select_related = ("run",)
     searches = (number("a run's id", "run"),)
+
+
+@admin.register(Visit)
+class VisitAdmin(Listing[Visit]):
+    list_display = ("id", linked("flight"), "stage", linked("source"), "waited_s", "took_s", "cpu_s", "peak_bytes")
+    list_select_related = ("flight", "source__reflection")
+    deferred = ("runs", "weights", "items")
+    searches = (number("a flight's id", "flight"),)
 
 
 @admin.register(Quarantine)

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
 
+from ingestion.gauging import Gauge
 from ingestion.models import Stage
 from ingestion.outcomes import Item
 from ledger import statements
@@ -64,6 +65,7 @@ class Boarding:
     fence: int
     source_id: int
     reflection_id: int
+    gauge: Gauge = field(default_factory=Gauge, compare=False, repr=False)  # measures from now on
 
     @property
     def next(self) -> str:

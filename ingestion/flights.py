@@ -13,7 +13,7 @@ from structlog.contextvars import bound_contextvars
 
 from handoffs.lifecycles import HANDOFF
 from handoffs.models import Handoff
-from ingestion import claims, failing, landing, proposals, stages
+from ingestion import claims, failing, landing, proposals, stages, usage
 from ingestion.boarding import Boarding, board, hand_back, leave
 from ingestion.heartbeat import beating
 from ingestion.lifecycles import FLIGHT
@@ -128,7 +128,8 @@ def settle(boarding: Boarding, work: stages.StageWork, found: Sequence[Outcome],
             here = Flight.objects.filter(pk=boarding.flight_id)
             told: dict[str, Any] = {"reason": Reason.APPLIED, "by": boarding.worker}
             beside.append(FLIGHT.step(here, was={"open"}, to="landed", lease_until=None, worker="", **told))
-        take_all(settled.steps, must_move=settled.must_move, beside=beside)
+        used = usage.taken(boarding, [*done, *failed])
+        take_all(settled.steps, must_move=settled.must_move, beside=beside, aside=used)
         reached(f"{boarding.stage}.before_commit")
     reached(f"{boarding.stage}.after_commit")
     log.info("settled", done=len(done), failed=len(failed))

@@ -11,7 +11,7 @@ from ingestion.metering import FREE
 from ingestion.models import Spending
 from ingestion.outcomes import Done, Failed, Outcome
 from ledger import statements
-from ledger.lifecycle import Step, take
+from ledger.lifecycle import Aside, Step, take
 
 # Outputs and memos are written with the move, so a run never stands before a stage whose inputs are missing. Who got
 # past the stage at which a worker died did not kill it, and may fly with others again.
@@ -117,8 +117,12 @@ class Unmoved(Exception):
     """A row that had to move was not where it was seen to be."""
 
 
-def take_all(steps: Sequence[Step], *, must_move: int = 0, beside: Sequence[Step] = ()) -> None:
+def take_all(
+    steps: Sequence[Step], *, must_move: int = 0, beside: Sequence[Step] = (), aside: Aside | None = None
+) -> None:
     """Take the steps, and those beside them, in one statement. Raises Unmoved if `steps` moved fewer than they must."""
-    moved = take(*steps, *beside) if steps or beside else []
+    moved = take(*steps, *beside, aside=aside) if steps or beside else []
+    if aside and not (steps or beside):
+        statements.run(aside.sql, aside.parameters)
     if sum(map(len, moved[: len(steps)])) < must_move:
         raise Unmoved

@@ -46,7 +46,15 @@ class Step:
     parameters: list[Any]
 
 
-def take(*steps: Step) -> list[list[int]]:
+@dataclass(frozen=True)
+class Aside:
+    """An INSERT, UPDATE or DELETE that goes along with the steps, in the same statement. Sees what they see."""
+
+    sql: str
+    parameters: list[Any]
+
+
+def take(*steps: Step, aside: Aside | None = None) -> list[list[int]]:
     """Take the steps in one statement; return for each the ids that moved, in order.
 
     The steps see the same snapshot, so they must not concern the same rows.
@@ -55,12 +63,14 @@ def take(*steps: Step) -> list[list[int]]:
         STEP.format(i=i, found=step.found, table=step.table, pk=step.pk, assignments=step.assignments)
         for i, step in enumerate(steps)
     ]
+    parameters = [p for step in steps for p in step.parameters]
+    if aside:
+        parts.append(f"aside AS ({aside.sql})")
+        parameters += aside.parameters
     answers = " UNION ALL ".join(f"SELECT {i}, id FROM moved_{i}" for i in range(len(steps)))  # noqa: S608
     moved: list[list[int]] = [[] for _ in steps]
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"WITH {','.join(parts)} {answers} ORDER BY 1, 2", [p for step in steps for p in step.parameters]
-        )
+        cursor.execute(f"WITH {','.join(parts)} {answers} ORDER BY 1, 2", parameters)
         for i, pk in cursor.fetchall():
             moved[i].append(pk)
     return moved

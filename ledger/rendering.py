@@ -59,6 +59,14 @@ def duration(seconds: float) -> str:
     return f"{1000 * seconds:.0f} ms" if seconds else "0"
 
 
+def size(count: float) -> str:
+    """A number of bytes as people say it: in the largest unit that it fills."""
+    for unit, length in (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024)):
+        if count >= length:
+            return f"{count / length:.1f} {unit}" if count < 10 * length else f"{count / length:.0f} {unit}"
+    return f"{count:.0f} B"
+
+
 def span(bounds: Range[Any] | None) -> SafeString:
     """A range of times or numbers, open ends as dots."""
     if bounds is None:

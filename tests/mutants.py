@@ -49,7 +49,7 @@ ENDPOINT = "ingestion/adapters/endpoint.py"
 ENDPOINT_DIES, EXTRACTOR_DIES, EMBEDDINGS_DIE = (
     f"ingestion/adapters/test_{name}.py" for name in ("endpoint", "openai_extractor", "openai_embeddings")
 )
-REMOTE_DIES = "ingestion/test_remote_models.py"
+REMOTE_DIES, USAGE_DIES = "ingestion/test_remote_models.py", "ingestion/test_usage.py"
 
 GUARDS = [
     # the ledger
@@ -304,6 +304,10 @@ GUARDS = [
     code("vectors have their length", f"{EMBEDDINGS_DIE} another_length", "ingestion/adapters/embeddings/openai.py", "if row.shape != (self.dim,):", "if False:"),
     code("what a failed run got done is kept", f"{REMOTE_DIES} asked_again", "ingestion/flights.py", "settled.onward), *failed]", "settled.onward)]"),
     code("a shared passage is paid for once", f"{REMOTE_DIES} paid_for_once", "ingestion/answers.py", "self.costs.pop(text_hash, FREE)", "self.costs.get(text_hash, FREE)"),
+    triggers("ingestion_visit", f"{USAGE_DIES} only_added_to"),
+    check("visit_weighs_each_of_its_runs", "ingestion_visit", f"{USAGE_DIES} only_added_to"),
+    code("a run that failed in settling failed", f"{USAGE_DIES} refused", "ingestion/flights.py", "usage.taken(boarding, [*done, *failed])", "usage.taken(boarding, [*failed, *done])"),
+    code("the peak begins anew", f"{USAGE_DIES} cpu_time", "ingestion/gauging.py", 'FORGET_PEAK = "5"', 'FORGET_PEAK = "0"'),
     triggers("ingestion_spending", f"{REMOTE_DIES} only_added_to"),
     # the broker
     code("Flower is for who may look", "faces/test_flower.py others_see_nothing", "console/flower.py", "if not request.user.has_perm(MAY_LOOK):", "if False:"),

@@ -16,6 +16,7 @@ from ingestion.models.runs import (
     StageOutput,
     Turn,
 )
+from ingestion.models.visits import Visit
 
 __all__ = [
     "Cause",
@@ -36,4 +37,5 @@ __all__ = [
     "Stage",
     "StageOutput",
     "Turn",
+    "Visit",
 ]

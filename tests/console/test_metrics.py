@@ -33,6 +33,8 @@ def test_what_went_in_and_what_waits_is_told():
     source = make_source(name="/home/ann/private")
     deliver(source, a="one text", b="another text")
     work_off()
+    deliver(make_source(), c="")
+    work_off()
     make_handoff(source=source)
     make_run("quarantined", source=source)
     while roll():
@@ -51,6 +53,11 @@ def test_what_went_in_and_what_waits_is_told():
         for labels, n in found["sluicegate_stage_seconds_bucket"].items()
         if ("stage", "fetch") in labels
     }
+    for name in ("cpu_seconds_total", "queue_seconds_total", "peak_bytes"):
+        assert found[f"sluicegate_stage_{name}"][(("stage", "embed"),)] > 0, name
+    assert found["sluicegate_stage_bytes_total"][(("stage", "embed"),)] == len("one text" + "another text")
+    assert found["sluicegate_stage_items_total"][(("stage", "embed"),)] == 2
+    assert found["sluicegate_failures_total"][(("failure", "malformed"),)] == 1
     assert buckets["+Inf"] == 2 and list(buckets.values()) == sorted(buckets.values())
 
 
@@ -69,7 +76,7 @@ def test_it_takes_as_many_statements_however_much_there_is(django_assert_max_num
         make_run("quarantined", source=make_source())
     while roll():
         pass
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(7):
         metrics.exposition()
 
 

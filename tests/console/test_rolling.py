@@ -10,18 +10,20 @@ from django.db import connection
 from django.utils import timezone
 
 from console import rolling
-from console.models import Gauge, Latency, Mark, Newest, Tally
+from console.models import Gauge, Latency, Mark, Newest, Tally, Trouble, Usage
 from console.rolling import roll
-from ingestion import chores
+from ingestion import chores, dispatch, recovery
 from ingestion.duty import Rounds
 from ingestion.lifecycles import RUN
-from ingestion.models import IngestRun, StageOutput
+from ingestion.models import IngestRun, StageOutput, Visit
+from ingestion.stages import ORDER
 from ledger.lifecycle import FromNow
 from ledger.models import Event
 from ledger.reasons import Reason
 from patches.lifecycles import BATCH
 from patches.models import PatchBatch
 from tests.builders import make_batch, make_handoff, make_run, make_source
+from tests.flying import deliver_all, open_flights, silence, work_off
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -85,6 +87,45 @@ def test_what_is_summed_up_is_what_a_recount_finds(monkeypatch: pytest.MonkeyPat
     assert {row.source_id for row in Newest.objects.all()} == {source.pk for source in sources}
     everything()
     assert tallied().total() == 7  # nothing is counted twice
+
+
+def test_what_flights_took_is_summed_up_for_each_span(settings: Any, models: Any) -> None:  # noqa: ARG001
+    settings.OPEN_FLIGHTS = 1
+    source = make_source()
+    deliver_all(source, {"a": "one", "b": "two and more", "c": ""})
+    work_off()
+    roll()
+    deliver_all(source, {"d": "three"})
+    work_off()
+
+    everything()
+
+    for span in (60, 3600, 86400):
+        for stage in ORDER:
+            visits = list(Visit.objects.filter(stage=stage))
+            rows = list(Usage.objects.filter(span=span, stage=stage, source=source))
+            assert sum(row.visits for row in rows) == len(visits) == 2
+            assert sum(row.runs for row in rows) == sum(len(visit.runs) for visit in visits)
+            assert sum(row.items for row in rows) == sum(sum(visit.items) for visit in visits)
+            assert max(row.peak_bytes for row in rows) == max(visit.peak_bytes for visit in visits)
+            for name in ("size_bytes", "waited_s", "took_s", "cpu_s"):
+                summed = sum(getattr(row, name) for row in rows)
+                assert summed == pytest.approx(sum(getattr(visit, name) for visit in visits)), name
+        troubles = Trouble.objects.filter(span=span).values_list("source", "failure", "times")
+        assert list(troubles) == [(source.pk, "malformed", 1)]
+
+
+def test_who_was_aboard_when_a_worker_died_is_counted_as_a_crash(models: Any) -> None:  # noqa: ARG001
+    source = make_source()
+    deliver_all(source, {"a": "one", "b": "two"})
+    dispatch.tick()
+    for flight in open_flights():
+        silence(flight)
+    recovery.sweep()
+
+    everything()
+
+    assert list(Trouble.objects.filter(span=60).values_list("source", "failure", "times")) == [(source.pk, "crash", 2)]
 
 
 def test_who_commits_late_is_counted_all_the_same(writer: Any) -> None:

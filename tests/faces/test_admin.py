@@ -18,7 +18,18 @@ from psycopg.types.range import Range
 
 from handoffs import tokens
 from handoffs.models import Secret, Source, Submission
-from ingestion.models import IngestRun, Memo, Occurrence, Quarantine, RetryRule, Schedule, Spending, StageOutput, Turn
+from ingestion.models import (
+    IngestRun,
+    Memo,
+    Occurrence,
+    Quarantine,
+    RetryRule,
+    Schedule,
+    Spending,
+    StageOutput,
+    Turn,
+    Visit,
+)
 from ledger import listing
 from ledger.models import Event, Seal
 from patches.models import (
@@ -42,6 +53,7 @@ from patches.models import (
 )
 from tests.builders import (
     make_batch,
+    make_flight,
     make_handoff,
     make_occurrence,
     make_payload,
@@ -77,6 +89,9 @@ def make_history(source: Source | None = None) -> IngestRun:
     Quarantine.objects.create(run=run, stage="fact", failure="unexpected", traceback="Traceback <most recent>")
     StageOutput.objects.create(run=run, stage="fetch", recipe="reading/1", data={"text": "told & kept"})
     Spending.objects.create(run=run, stage="fact", recipe="openai-m", input_tokens=100, output_tokens=20, cost=1)
+    used = {name: 1 for name in ("waited_s", "took_s", "cpu_s", "peak_bytes", "size_bytes")}
+    aboard = {"runs": [run.pk], "weights": [1], "items": [1]}
+    Visit.objects.create(flight=make_flight(source), source=source, stage="fact", **used, **aboard)
     Turn.objects.get_or_create(source=source)
     Schedule.objects.get_or_create(source=source, every_s=60, next_at="2026-01-01T00:00Z")
     make_occurrence("done", source=source)

@@ -7,7 +7,7 @@ from handoffs.models import Handoff
 from ingestion import dispatch, recovery, stages
 from ingestion.flights import advance
 from ingestion.lifecycles import RUN
-from ingestion.models import Flight, IngestRun, Memo, Quarantine, StageOutput
+from ingestion.models import Flight, IngestRun, Memo, Quarantine, StageOutput, Visit
 from ingestion.passages import hash_of
 from ingestion.stages import ORDER
 from ledger import statements
@@ -27,7 +27,7 @@ def source(settings):
 
 
 def written() -> tuple[int, ...]:
-    tables = (StageOutput, PatchBatch, Passage, ApplyTransaction, Event, Quarantine)
+    tables = (StageOutput, PatchBatch, Passage, ApplyTransaction, Event, Quarantine, Visit)
     return tuple(model.objects.count() for model in tables)
 
 

@@ -1,4 +1,5 @@
 from argparse import ArgumentParser
+from dataclasses import asdict
 from typing import Any
 
 from django.db.models import Sum
@@ -9,6 +10,7 @@ from ingestion.lifecycles import ACTIVE, RUN
 from ingestion.management.selecting import add_filters, meant, page
 from ingestion.models import IngestRun
 from ingestion.operating import cancel, requeue
+from ingestion.usage import of_run
 from ledger.commands import OperatorCommand, operator
 from ledger.models import Event
 
@@ -45,8 +47,10 @@ class Command(OperatorCommand):
             return
         for run in found:
             told = whole(run)
-            happened, causes, costs = told.pop("events"), told.pop("why"), told.pop("spent")
+            happened, causes, costs, used = (told.pop(name) for name in ("events", "why", "spent", "used"))
             self.facts(told)
+            if used:
+                self.table(used)
             if costs:
                 self.table(costs)
             self.table(causes)
@@ -89,8 +93,10 @@ def whole(run: IngestRun) -> dict[str, Any]:
     ids = ("handoff_id", "flight_id", "batch_id", "duplicate_of_id", "waits_for_id")
     return {
         **line(run),
+        "size_bytes": run.handoff.size_bytes,
         **{name: getattr(run, name) for name in (*more, *ids)},
         "stages_done": sorted(run.outputs.values_list("stage", flat=True)),
+        "used": [asdict(used) for used in of_run(run.pk)],
         "spent": spent(run),
         "why": [{"cause": cause.name, "says": cause.says} for cause in explain(run.pk)],
         "events": list(events.values("at", "was", "became", "reason", "by")),
