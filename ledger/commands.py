@@ -4,9 +4,11 @@ import json
 import os
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from getpass import getuser
 from typing import IO, Any, ClassVar, cast
 
+from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 from rich.console import Console
@@ -16,18 +18,45 @@ from rich.text import Text
 from ledger.deeds import Answer
 
 DONE, SOME_COULD_NOT, USAGE, BUSY, FOUND = 0, 1, 2, 3, 4
+DENIED = os.EX_NOPERM
 IDS_SHOWN = 1_000
 WIDE = 200  # characters of a line that nobody's terminal limits
+
+_person: ContextVar[str] = ContextVar("person", default="")
 
 
 class Reporting(BaseCommand):
     """A command that answers with one JSON object, or with tables.
 
-    Exit status: 0 done, 1 some could not, 2 usage, 3 another process holds the lock, 4 a check found something.
+    Exit status: 0 done, 1 some could not, 2 usage, 3 another process holds the lock, 4 a check found something, 77 the
+    person in whose name it was asked may not. `needs` says by verb what a person has to be permitted; of a command
+    without verbs it has one entry, of no name.
     """
+
+    needs: ClassVar[Mapping[str, str]]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object")
+        told = f"act as this person of the console, who may do what their roles allow; exit status {DENIED} if not this"
+        parser.add_argument("--as", dest="person", metavar="USER", help=told)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        if not options.get("person"):
+            return super().execute(*args, **options)
+        self.admit(options["person"], self.needs[options.get("verb", "")])
+        acting = _person.set(options["person"])
+        try:
+            return super().execute(*args, **options)
+        finally:
+            _person.reset(acting)
+
+    def admit(self, name: str, permission: str) -> None:
+        """Go on if the console has such a person and the permission is theirs. Raises CommandError."""
+        person = get_user_model()._default_manager.filter(username=name, is_active=True, is_staff=True).first()
+        if person is None:
+            raise self.wrong(f"the console has no person {name!r} who may come in")
+        if not person.has_perm(permission):
+            raise CommandError(f"{name} may not do that: none of their roles gives {permission}", returncode=DENIED)
 
     def wrong(self, message: str) -> CommandError:
         """The error of a command that was asked for what is not there."""
@@ -113,11 +142,12 @@ def positive(text: str) -> int:
 
 
 def operator() -> str:
-    """Who asks, as events name it."""
+    """Who asks, as events name it: the system's user, and before them the person in whose name."""
     try:
-        return f"cli:{getuser()}"[:80]
+        user = f"cli:{getuser()}"
     except (KeyError, OSError):  # a container's user needs no name
-        return f"cli:uid {os.getuid()}"
+        user = f"cli:uid {os.getuid()}"
+    return (f"admin:{_person.get()} by {user}" if _person.get() else user)[:80]
 
 
 def spoken(name: str) -> str:

@@ -310,6 +310,8 @@ GUARDS = [
     code("the peak begins anew", f"{USAGE_DIES} cpu_time", "ingestion/gauging.py", 'FORGET_PEAK = "5"', 'FORGET_PEAK = "0"'),
     triggers("ingestion_spending", f"{REMOTE_DIES} only_added_to"),
     # the broker
+    code("a command in somebody's name asks for their permission", "console/test_acting.py refused", "ledger/commands.py", "if not person.has_perm(permission):", "if False:"),
+    code("nobody acts for who may not come in", "console/test_acting.py come_in", "ledger/commands.py", "username=name, is_active=True, is_staff=True", "username=name"),
     code("Flower is for who may look", "faces/test_flower.py others_see_nothing", "console/flower.py", "if not request.user.has_perm(MAY_LOOK):", "if False:"),
     code("nothing is done through Flower", "faces/test_flower.py nothing_is_done", "console/flower.py", "if request.method not in READING and path not in ROWS:", "if False:"),
     code("Flower's open doors are closed", "faces/test_flower.py every_door", "config/flowerconfig.py", "view.get = authenticated(view.get)", "pass"),

@@ -23,6 +23,7 @@ class Turning(Reporting):
 
     deed: ClassVar[Deed]
     statuses: ClassVar[frozenset[str]]
+    needs = {"": "patches.change_patchbatch"}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

@@ -9,6 +9,8 @@ from console import backups
 from ingestion.auditing import audit
 from ledger.commands import FOUND, SOME_COULD_NOT, Reporting
 
+WHOLE = "handoffs.change_reflection"  # all that there is of every knowledge base
+
 
 class Command(Reporting):
     help = (
@@ -16,6 +18,7 @@ class Command(Reporting):
         "Exit status: 0 done, 1 it could not be done, or some payloads could not be copied, 4 the backup, or what was "
         "loaded from it, is not sound."
     )
+    needs = {"make": WHOLE, "verify": WHOLE, "load": WHOLE}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = "make: back up now, with everything running; verify: read all of a backup; load: into an empty store"

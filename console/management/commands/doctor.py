@@ -12,6 +12,7 @@ class Command(Reporting):
         "Look at everything that Sluicegate stands on, within seconds, and say what to do where something is wrong. "
         "Exit status: 0 all is well, 4 something is wrong."
     )
+    needs = {"": "ingestion.view_ingestrun"}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

@@ -11,6 +11,7 @@ class Command(Reporting):
         "Check every invariant of the ledgers and the store by query; changes nothing and may run at any time. "
         "Exit status: 0 all hold, 4 some rows break one."
     )
+    needs = {"": "ingestion.view_ingestrun"}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

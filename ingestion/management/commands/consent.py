@@ -21,6 +21,7 @@ class Command(OperatorCommand):
         "grant": "allow it; what waited for that goes on",
         "revoke": "withdraw it; what is under way stops before its next stage",
     }
+    needs = {"list": "handoffs.view_grant", "grant": "handoffs.add_grant", "revoke": "handoffs.change_grant"}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

@@ -9,6 +9,7 @@ from ledger.commands import Reporting, spoken
 
 class Command(Reporting):
     help = "Say why a run is not running, every cause that there is. Exit status: 0 said, 2 no such run."
+    needs = {"": "ingestion.view_ingestrun"}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

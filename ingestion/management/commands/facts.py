@@ -15,6 +15,7 @@ class Command(Reporting):
         "Show what is known, or was known, and when it held. "
         "Exit status: 0 found, 1 nothing known, 2 what was asked for is not there."
     )
+    needs = {"": "patches.view_fact"}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

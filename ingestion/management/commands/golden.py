@@ -11,6 +11,8 @@ from ledger.failures import Failure
 from patches.models import GoldenQuestion
 from patches.moments import Unclear
 
+LOOK, DEED = "patches.view_goldenquestion", "patches.change_goldenquestion"
+
 
 class Command(OperatorCommand):
     help = (
@@ -24,6 +26,7 @@ class Command(OperatorCommand):
         "import": "from a file: JSON, a list as list --json shows it, or one object a line",
         "remove": "by id or words",
     }
+    needs = {"list": LOOK, "run": LOOK, "add": DEED, "import": DEED, "remove": DEED}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

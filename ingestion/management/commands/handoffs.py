@@ -12,6 +12,8 @@ from ledger.models import Event
 
 SAYS_ENOUGH = 200
 
+LOOK, DEED = "handoffs.view_handoff", "handoffs.change_handoff"
+
 
 class Command(OperatorCommand):
     help = (
@@ -25,6 +27,7 @@ class Command(OperatorCommand):
         "requeue": "work on what ended again, but for what was applied",
         "cancel": "end them with their runs: at once, or before their next stage",
     }
+    needs = {"list": LOOK, "show": LOOK, "counts": LOOK, "requeue": DEED, "cancel": DEED}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

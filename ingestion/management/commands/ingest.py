@@ -2,26 +2,29 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from ingestion.faces import reporting
 from ingestion.ingesting import ingest, register
 from ingestion.management.of_folder import add_folder, folder
 from ingestion.sync import SyncBusy
 from ingestion.workforce import at_work
+from ledger.commands import Reporting
 from ledger.failures import Failure
 
 
-class Command(BaseCommand):
+class Command(Reporting):
     help = (
         "Ingest a folder: register it as a source if it is new, take in what changed, follow the work to its end. "
         "Exit status: 0 every item reached an outcome, 1 some failed, 2 bad usage or the folder cannot be listed."
     )
 
+    needs = {"": "handoffs.add_source"}
+
     def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("path", help="the folder")
         add_folder(parser)
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *, path: str, json: bool, **options: Any) -> None:
         found = folder(path, options)

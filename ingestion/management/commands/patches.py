@@ -17,6 +17,8 @@ from patches.lifecycles import BATCH
 from patches.models import PatchBatch, Verdict
 from patches.revert import revert
 
+LOOK, DEED = "patches.view_patchbatch", "patches.change_patchbatch"
+
 
 class Command(OperatorCommand):
     help = (
@@ -31,6 +33,7 @@ class Command(OperatorCommand):
         "reject": "keep out what waits for a person, for good; needs --why",
         "revert": "take back what was applied; needs --why. `revert` asks first, and takes more selections",
     }
+    needs = {"list": LOOK, "show": LOOK, "diff": LOOK, "approve": DEED, "reject": DEED, "revert": DEED}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

@@ -21,6 +21,7 @@ class Command(Reporting):
         "known afterwards. Models are asked, and what they say is kept for the ingest. Exit status: 0 all would go in, "
         "1 some cannot be read, 2 bad usage or it cannot be listed, 4 some would wait for a person, 5 some be refused."
     )
+    needs = {"": "patches.view_patchbatch"}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

@@ -19,6 +19,7 @@ class Command(Reporting):
         "Exit status: 0 done, 1 a disk refused or nothing was done, 2 bad usage, 3 the source is being synced, "
         "4 something is left."
     )
+    needs = {"": "handoffs.delete_reference"}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

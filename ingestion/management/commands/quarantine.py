@@ -8,6 +8,8 @@ from ingestion.quarantine import discard, groups
 from ingestion.releasing import release
 from ledger.commands import OperatorCommand, operator
 
+LOOK, DEED = "ingestion.view_quarantine", "ingestion.change_ingestrun"
+
 
 class Command(OperatorCommand):
     help = (
@@ -20,6 +22,7 @@ class Command(OperatorCommand):
         "release": "back to work: the oldest of each group goes first, the others follow if it does well",
         "discard": "give them up; needs --why",
     }
+    needs = {"list": LOOK, "show": LOOK, "release": DEED, "discard": DEED}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

@@ -10,6 +10,7 @@ class Command(Reporting):
         "What waits, what is in the air, and what does not move: starved sources could go and have no turn, stuck "
         "flights have no worker that answers. Exit status: 0."
     )
+    needs = {"": "ingestion.view_ingestrun"}
 
     def handle(self, *_: Any, **options: Any) -> None:
         found = queue()

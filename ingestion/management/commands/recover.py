@@ -10,6 +10,7 @@ class Command(Reporting):
         "Return lost work to the queue, as every dispatcher does each second; safe at any time. "
         "Exit status: 0 done, 1 some repairs failed."
     )
+    needs = {"": "ingestion.change_ingestrun"}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

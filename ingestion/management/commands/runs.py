@@ -16,6 +16,8 @@ from ledger.models import Event
 
 AGAIN = ("eval_rejected", "failed", "duplicate_skipped", "cancelled", "quarantined")
 
+LOOK, DEED = "ingestion.view_ingestrun", "ingestion.change_ingestrun"
+
 
 class Command(OperatorCommand):
     help = (
@@ -28,6 +30,7 @@ class Command(OperatorCommand):
         "requeue": "work on what ended again, but for what was applied",
         "cancel": "end them: at once, or before their next stage",
     }
+    needs = {"list": LOOK, "show": LOOK, "requeue": DEED, "cancel": DEED}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

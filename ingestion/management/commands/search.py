@@ -20,6 +20,7 @@ class Command(Reporting):
         "Answer a question from the live passages, with facts about whom it names. "
         "Exit status: 0 found, 1 nothing found, 2 what was asked for is not there, 5 the model does not answer."
     )
+    needs = {"": "patches.view_passage"}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

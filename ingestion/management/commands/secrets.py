@@ -11,6 +11,8 @@ from ingestion.management.selecting import sources
 from ledger.commands import OperatorCommand, operator
 from ledger.failures import Auth
 
+LOOK, DEED = "handoffs.view_secret", "handoffs.change_secret"
+
 
 class Command(OperatorCommand):
     help = (
@@ -23,6 +25,7 @@ class Command(OperatorCommand):
         "forget": "SOURCE NAME …: delete them",
         "rotate": "seal every secret anew with the newest key; the checkout's own file gets a new one first",
     }
+    needs = {"list": LOOK, "set": DEED, "forget": DEED, "rotate": DEED}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

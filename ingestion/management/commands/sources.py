@@ -20,6 +20,8 @@ from ledger.deeds import Answer
 TIMES_SHOWN = 3
 SYNCS_SHOWN = 5
 
+LOOK, DEED = "handoffs.view_source", "handoffs.change_source"
+
 
 class Command(OperatorCommand):
     help = (
@@ -38,6 +40,18 @@ class Command(OperatorCommand):
         "resume": "let them go on",
         "remove": "take them out: no schedule, no secrets, and what they brought is retired",
         "reprocess": "do again what another recipe made; with --force everything",
+    }
+    needs = {
+        "list": LOOK,
+        "show": LOOK,
+        "check": DEED,
+        "sync": DEED,
+        "schedule": DEED,
+        "pause": DEED,
+        "resume": DEED,
+        "reprocess": DEED,
+        "add": "handoffs.add_source",
+        "remove": "handoffs.delete_source",
     }
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -22,6 +22,7 @@ class Command(OperatorCommand):
         "add": "make one; its secret is shown this once",
         "revoke": "end it for good",
     }
+    needs = {"list": "handoffs.view_apitoken", "add": "handoffs.add_apitoken", "revoke": "handoffs.change_apitoken"}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

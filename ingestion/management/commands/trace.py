@@ -23,6 +23,7 @@ class Command(Reporting):
         "Follow facts back to the bytes that they were read from (--fact, --about), or a batch, source, payload or "
         "recipe to all that rests on it. Exit status: 0 found, 1 nothing, 2 what was asked for is not there."
     )
+    needs = {"": "patches.view_patchbatch"}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

@@ -16,6 +16,7 @@ class Command(Reporting):
         "The log of every transition and every operator's deed, sealed by a chain of hashes. "
         "Exit status: 0 sound, 4 something was altered."
     )
+    needs = {"verify": "ledger.view_event", "export": "ledger.view_event", "seal": "ledger.add_seal"}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = "verify: compute every seal again; seal: seal now; export: every event and seal, a JSON object a line"

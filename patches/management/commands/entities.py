@@ -13,6 +13,8 @@ from patches.moments import Unclear
 
 SHOWN = 50
 
+LOOK, DEED = "patches.view_entity", "patches.change_patchbatch"
+
 
 class Command(OperatorCommand):
     help = (
@@ -25,6 +27,7 @@ class Command(OperatorCommand):
         "merge": "what is said of NAME counts as said of --into",
         "split": "NAME, which counts as another, counts as itself again",
     }
+    needs = {"list": LOOK, "show": LOOK, "merge": DEED, "split": DEED}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

@@ -19,6 +19,7 @@ class Command(OperatorCommand):
         "again and nothing is written. Exit status: 0 the same, 2 bad usage or no such policy, 4 some would differ."
     )
     verbs = {"replay": "which past batches a policy would have decided on differently"}
+    needs = {"replay": "patches.view_verdict"}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
