@@ -6,20 +6,17 @@ container secrets are.
 """
 
 import os
-import re
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     SecretStr,
     ValidationError,
@@ -27,9 +24,23 @@ from pydantic import (
     field_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from config.hardware import workers
 from config.kept_keys import kept_key
+from config.values import (
+    REMOTE,
+    SEAL_BYTES,
+    BaseUrl,
+    CommaList,
+    LogLevel,
+    ModelName,
+    Networks,
+    Origins,
+    Port,
+    Price,
+    Seals,
+)
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PREFIX = "SLUICEGATE_"
@@ -42,84 +53,15 @@ SECRETS = (
     f"{PREFIX}EXTRACTOR_KEY",
     f"{PREFIX}EMBEDDINGS_KEY",
 )
-REMOTE = "openai"  # the adapters of this name ask an endpoint
 SECRET_KEY_MIN_CHARS = 32
-SEAL_BYTES = 32
-WORKERS_MAX = 8
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 MIB = 1024 * 1024
+GIB = 1024 * MIB
 
 
-def _split(value: object) -> object:
-    """Cut a comma list; whatever is no text passes as it is."""
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-def _lines(value: object) -> object:
-    """As _split, where a file may have a line for each."""
-    return tuple(part for part in re.split(r"[,\s]+", value) if part) if isinstance(value, str) else value
-
-
-def _seals(keys: tuple[str, ...]) -> tuple[str, ...]:
-    for key in keys:
-        try:
-            fits = len(urlsafe_b64decode(key)) == SEAL_BYTES
-        except ValueError:
-            fits = False
-        if not fits:
-            raise ValueError(
-                f"each key is {SEAL_BYTES} random bytes as url-safe base64: openssl rand -base64 32 | tr +/ -_"
-            )
-    return keys
-
-
-def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
-    for origin in origins:
-        parts = urlsplit(origin)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path:
-            raise ValueError("each origin is a scheme and a host, such as https://gate.example.org")
-    return origins
-
-
-def _base_url(url: str | None, info: ValidationInfo) -> str | None:
-    """Check an endpoint's address, which its adapter cannot do without. A key does not belong into it."""
-    parts = urlsplit(url or "")
-    if url is None and info.data.get(str(info.field_name).removesuffix("_url")) == REMOTE:
-        raise ValueError(f"is required with the {REMOTE} adapter, such as http://localhost:11434/v1")
-    if url is not None and (parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc):
-        raise ValueError("is an http or https address without user or password, such as http://localhost:11434/v1")
-    return url
-
-
-def _model(name: str | None, info: ValidationInfo) -> str | None:
-    if name is None and info.data.get(str(info.field_name).removesuffix("_model")) == REMOTE:
-        raise ValueError(f"is required with the {REMOTE} adapter: the model's name, as its endpoint knows it")
-    return name
-
-
-def _networks(networks: tuple[str, ...]) -> tuple[str, ...]:
-    for network in networks:
-        try:
-            ip_network(network)
-        except ValueError as exc:
-            raise ValueError(f"{network!r} is no network: write it as 10.1.0.0/16") from exc
-    return networks
-
-
-def _usable_cpus(asked: int) -> int:
-    """Zero stands for the CPUs that this process may use: fewer than the machine has in a container."""
-    return asked or min(len(os.sched_getaffinity(0)), WORKERS_MAX)
-
-
-def _upper(value: object) -> object:
-    return value.upper() if isinstance(value, str) else value
-
-
-CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-BaseUrl = Annotated[str | None, AfterValidator(_base_url)]
-ModelName = Annotated[str | None, AfterValidator(_model)]
-Price = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
-Port = Annotated[int, Field(ge=1, le=65535)]
+def _workers(asked: int, info: ValidationInfo) -> int:
+    """Zero stands for as many as the machine is good for."""
+    return asked or workers(info.data.get("worker_bytes", GIB))
 
 
 @dataclass(frozen=True)
@@ -180,7 +122,7 @@ class Environment(BaseSettings):
         repr=False,
         description="Signs sessions; 32 characters or more. Unset, without DATABASE_URL: one kept in the state folder.",
     )
-    source_keys: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_lines), AfterValidator(_seals)] = Field(
+    source_keys: Seals = Field(
         default=(),
         repr=False,
         description="Keys that the passwords and tokens of sources are sealed with, the newest first. Unset, without "
@@ -194,7 +136,7 @@ class Environment(BaseSettings):
         min_length=1,
         description="Host names that are answered, separated by commas.",
     )
-    csrf_trusted_origins: Annotated[CommaList, AfterValidator(_origins)] = Field(
+    csrf_trusted_origins: Origins = Field(
         default=(), description="Origins that may post forms, such as https://gate.example.org, separated by commas."
     )
     secure_cookies: bool | None = Field(
@@ -206,9 +148,7 @@ class Environment(BaseSettings):
         description="Believe X-Forwarded-Proto: only behind a proxy that ends TLS and always sets that header.",
     )
     metrics_token: SecretStr | None = Field(default=None, repr=False, description="Opens /metrics, as a bearer token.")
-    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = Field(
-        default="INFO", description="The least level that is logged."
-    )
+    log_level: LogLevel = Field(default="INFO", description="The least level that is logged.")
     log_format: Literal["console", "json"] = Field(
         default="console", description="Lines for people, or JSON for machines."
     )
@@ -229,13 +169,18 @@ class Environment(BaseSettings):
         default=16 * MIB, ge=1, description="The most payload bytes in one flight of several runs."
     )
     size_limit_bytes: int = Field(default=64 * MIB, ge=1, description="The largest payload that is taken, in bytes.")
-    web_networks: Annotated[CommaList, AfterValidator(_networks)] = Field(
+    web_networks: Networks = Field(
         default=(),
         description="Networks that web sources may ask although they are not public, such as 10.1.0.0/16, by commas.",
     )
     backlog: int = Field(default=50_000, ge=1, description="Handoffs that may wait before sync pauses.")
-    worker_concurrency: Annotated[int, Field(ge=0, le=256), AfterValidator(_usable_cpus)] = Field(
-        default=0, description="Processes of one worker. 0: as many as usable CPUs, at most 8."
+    worker_bytes: int = Field(
+        default=GIB, ge=64 * MIB, description="The memory that one process of a worker may take, models included."
+    )
+    worker_concurrency: Annotated[int, Field(ge=0, le=256), AfterValidator(_workers)] = Field(
+        default=0,
+        description="Processes of one worker. 0: one for each usable CPU, as far as three quarters of the memory last, "
+        "at most 8.",
     )
     sync_concurrency: int = Field(
         default=2, ge=1, le=64, description="Sources that one worker syncs at the same time, in `make up`."

@@ -10,7 +10,7 @@ from django.utils.crypto import salted_hmac
 from kombu import Exchange, Queue
 from psycopg.conninfo import conninfo_to_dict
 
-from config import embedded
+from config import embedded, hardware
 from config.environment import load
 
 django_stubs_ext.monkeypatch()
@@ -162,6 +162,9 @@ SHARED_STORAGE = ENVIRONMENT.shared_storage
 FLIGHT_RUNS = ENVIRONMENT.flight_runs
 FLIGHT_BYTES = ENVIRONMENT.flight_bytes
 WORKER_CONCURRENCY = ENVIRONMENT.worker_concurrency
+WORKER_BYTES = ENVIRONMENT.worker_bytes
+USABLE_CPUS, USABLE_BYTES = hardware.usable_cpus(), hardware.usable_bytes()
+USUAL_WORKER_CONCURRENCY = hardware.workers(WORKER_BYTES)
 SYNC_CONCURRENCY = ENVIRONMENT.sync_concurrency
 # One at work and one at hand for each process, and one for a source that has none of its own.
 OPEN_FLIGHTS = 2 * WORKER_CONCURRENCY + 1

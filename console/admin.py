@@ -48,8 +48,13 @@ class PersonAdmin(UserAdmin[User]):
 class SourcePage(SourceAdmin):
     """Sources, to be held, let go on, and listed now, as `manage.py sources` does it."""
 
+    shows = ("profile",)
     action_form = WithReason
     actions = ("sync", "pause", "resume")  # type: ignore[assignment]  # a listing has none
+
+    @admin.display(description="resources")
+    def profile(self, source: Source) -> SafeString:
+        return resources.of_source(source)
 
     def has_steer_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("handoffs.change_source")

@@ -1,10 +1,12 @@
 """What the work took of the machine, on the pages of those that it was done for."""
 
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from ingestion import usage
+from handoffs.models import Source
+from ingestion import profiling, usage
 from ingestion.models import IngestRun
-from ledger.rendering import duration, size, table
+from ledger.rendering import duration, size, stacked, table
 
 
 def of_run(run: IngestRun) -> SafeString:
@@ -29,3 +31,18 @@ def of_run(run: IngestRun) -> SafeString:
     return table(
         ["stage", "with", "waited for a worker", "its share", "of CPU time", "memory at most", "pieces"], lines
     )
+
+
+def of_source(source: Source) -> SafeString:
+    """What the source's flights may take, what they took in the last days, and what to do where the two part."""
+    found = profiling.of_source(source.pk, source.kind)
+    limits = found.declared
+    told = (size(limits.memory_bytes), duration(limits.stage_s), "", limits.flight_runs, size(limits.flight_bytes))
+    lines = [("may take", "", *told, ""), *((stage, *_told(seen)) for stage, seen in found.stages.items())]
+    heads = ["stage", "visits", "memory p95", "took p95", "waited p95", "runs p95", "bytes p95", "CPU busy"]
+    return stacked(table(heads, lines), format_html_join("", "<p>→ {}</p>", zip(found.advice)))
+
+
+def _told(seen: profiling.AtStage) -> tuple[str | int, ...]:
+    times = (duration(seen.took_s), duration(seen.waited_s))
+    return (f"{seen.visits:,}", size(seen.peak_bytes), *times, seen.runs, size(seen.size_bytes), f"{seen.busy:.0%}")

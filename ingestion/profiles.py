@@ -13,6 +13,8 @@ class Profile:
     flight_bytes: int | None = None  # in one flight of several runs
     rate_per_s: float | None = None  # runs admitted per second and source, as the remote side allows
     burst_s: float = 2.0  # seconds of that rate that may come at once after a rest; longer than a tick
+    memory_bytes: int | None = None  # that a worker's process may have with one of its flights, the models included
+    stage_s: float | None = None  # that one of its flights may be at a stage
 
     @property
     def burst(self) -> float:
