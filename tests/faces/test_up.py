@@ -55,18 +55,26 @@ def belonging_to(state_dir: Path) -> dict[int, str]:
 
 
 class Up:
-    def __init__(self, store: Store, log: Path) -> None:
+    def __init__(self, store: Store, log: Path, *options: str) -> None:
         self.store, self.log = store, log
         self.web, self.flower = free_port(), free_port()
         self.ports = {"SLUICEGATE_WEB_PORT": str(self.web), "SLUICEGATE_FLOWER_PORT": str(self.flower)}
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "up"],
+                [sys.executable, "manage.py", "up", *options],
                 cwd=ROOT,
                 env=store.environment | self.ports | {"SLUICEGATE_WORKER_CONCURRENCY": "1"},
                 stdout=output,
                 stderr=output,
             )
+
+    def end(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        finally:
+            self.process.kill()
+            self.process.wait()
 
     def says(self, pattern: str) -> re.Match[str] | None:
         return re.search(pattern, self.log.read_text())
