@@ -159,6 +159,9 @@ class Environment(BaseSettings):
         default=0.2, ge=0, le=1, description="The share of a source's items that one sync may find deleted unasked."
     )
     deletions_few: int = Field(default=10, ge=0, description="So many deletions are believed whatever their share.")
+    purge_persons: Literal["auto", "1", "2"] = Field(
+        default="auto", description="Persons that a purge needs. auto: two once the console has two who may."
+    )
     api_rate: int = Field(default=600, ge=1, description="Requests a minute that each token of the API may make.")
     api_request_bytes: int = Field(default=64 * MIB, ge=1024, description="The largest request that the API takes.")
     shared_storage: Path | None = Field(

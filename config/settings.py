@@ -155,6 +155,7 @@ STORAGES = {
 # What a flight may hold, how long a worker may be silent, and the largest payload.
 LEASE_S = ENVIRONMENT.lease_s
 DELETIONS_SHARE, DELETIONS_FEW = ENVIRONMENT.deletions_share, ENVIRONMENT.deletions_few
+PURGE_PERSONS = 0 if ENVIRONMENT.purge_persons == "auto" else int(ENVIRONMENT.purge_persons)
 API_RATE = ENVIRONMENT.api_rate
 METRICS_TOKEN = ENVIRONMENT.metrics_token
 DATA_UPLOAD_MAX_MEMORY_SIZE = ENVIRONMENT.api_request_bytes
@@ -179,7 +180,7 @@ FLOWER_USER = "console"
 FLOWER_PASSWORD = salted_hmac("sluicegate.flower", FLOWER_USER, secret=SECRET_KEY, algorithm="sha256").hexdigest()
 SIZE_LIMIT_BYTES = ENVIRONMENT.size_limit_bytes
 # What the dispatcher does beside its own work: see ingestion/chores.py
-CHORES = ["console.rolling.roll", "ledger.auditlog.keep_sealed"]
+CHORES = ["console.rolling.roll", "ledger.auditlog.keep_sealed", "ingestion.approvals.carry_out"]
 # So many handoffs may wait before sync pauses.
 BACKLOG = ENVIRONMENT.backlog
 WEB_NETWORKS = ENVIRONMENT.web_networks

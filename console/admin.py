@@ -9,10 +9,11 @@ from django.urls import URLPattern
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from console import flower, groups, resources
+from console import approving, flower, groups, resources
 from console.timeline import timeline
 from handoffs.admin import SourceAdmin
 from handoffs.models import Source
+from ingestion import approvals
 from ingestion.admin import FlightAdmin, IngestRunAdmin, OccurrenceAdmin, QuarantineAdmin, WithReason, tell
 from ingestion.explain import explain
 from ingestion.models import Flight, IngestRun, Occurrence, Quarantine
@@ -50,7 +51,7 @@ class SourcePage(SourceAdmin):
 
     shows = ("profile",)
     action_form = WithReason
-    actions = ("sync", "pause", "resume")  # type: ignore[assignment]  # a listing has none
+    actions = ("sync", "pause", "resume", "purge")  # type: ignore[assignment]  # a listing has none
 
     @admin.display(description="resources")
     def profile(self, source: Source) -> SafeString:
@@ -58,6 +59,13 @@ class SourcePage(SourceAdmin):
 
     def has_steer_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("handoffs.change_source")
+
+    def has_purge_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(approvals.MAY_PURGE)
+
+    @admin.action(description="Purge: erase all of it for good", permissions=["purge"])
+    def purge(self, request: HttpRequest, chosen: QuerySet[Source]) -> None:
+        approving.purge_sources(request, chosen)
 
     @admin.action(description="Sync now", permissions=["steer"])
     def sync(self, request: HttpRequest, chosen: QuerySet[Source]) -> None:

@@ -30,6 +30,7 @@ LIFECYCLES = {
     "flight": "ingestion_flight",
     "batch": "patches_patchbatch",
     "occurrence": "ingestion_occurrence",
+    "approval": "ingestion_approval",
 }
 
 CHECKS: Mapping[str, str] = {

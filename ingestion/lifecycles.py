@@ -1,4 +1,4 @@
-"""How runs, flights and the occurrences of syncs may go from status to status."""
+"""How runs, flights, the occurrences of syncs and approvals may go from status to status."""
 
 from ledger.lifecycle import Lifecycle
 
@@ -39,4 +39,9 @@ OCCURRENCE = Lifecycle(
         # back to due: to try again, or because its worker was told to end or was not heard of any more
         "running": frozenset({"done", "failed", "due"}),
     },
+)
+
+APPROVAL = Lifecycle(
+    "approval",
+    {"asked": frozenset({"confirmed", "refused", "expired"}), "confirmed": frozenset({"done"})},
 )

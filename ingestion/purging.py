@@ -76,10 +76,7 @@ SELECT count(*) FROM patches_fact f WHERE upper_inf(f.sys) AND f.reflection_id =
 
 def purge_source(source: Source, *, by: str, reason: str) -> Purged:
     """Purge all items of the source, which is paused and forgets how far it was listed. Raises SyncBusy."""
-    pause(Source.objects.filter(pk=source.pk), "purged", by=by)
-    with alone(source):
-        Source.objects.filter(pk=source.pk).update(cursor={}, last_error="", deletions_held=0)
-        _bar(Reference.objects.filter(source=source), by=by, reason=reason)
+    bar_source(source, by=by, reason=reason)
     return finish(by=by)
 
 
@@ -89,7 +86,7 @@ def purge(references: QuerySet[Reference], *, by: str, reason: str) -> Purged:
     Bytes and batches that a live item shares stay. Of a run under way nothing is written any more. Done twice, or after
     it was broken off, it ends the same.
     """
-    _bar(references, by=by, reason=reason)
+    bar(references, by=by, reason=reason)
     return finish(by=by)
 
 
@@ -117,8 +114,16 @@ def finish(*, by: str) -> Purged:
         total += done
 
 
-def _bar(references: QuerySet[Reference], *, by: str, reason: str) -> None:
-    """Nothing of the references is begun or taken in from now on; what lives of them ends with the next sweep."""
+def bar_source(source: Source, *, by: str, reason: str) -> None:
+    """Bar all items of the source, as `bar` does; it is paused. Raises SyncBusy."""
+    pause(Source.objects.filter(pk=source.pk), "purged", by=by)
+    with alone(source):
+        Source.objects.filter(pk=source.pk).update(cursor={}, last_error="", deletions_held=0)
+        bar(Reference.objects.filter(source=source), by=by, reason=reason)
+
+
+def bar(references: QuerySet[Reference], *, by: str, reason: str) -> None:
+    """Nothing of the references is begun or taken in from now on; what there is of them the next sweeps erase."""
     for ids in _pages(references):
         with transaction.atomic(durable=True):
             if marked := tombstones.mark(ids):

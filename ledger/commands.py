@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from getpass import getuser
 from typing import IO, Any, ClassVar, cast
 
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 from rich.console import Console
@@ -34,6 +34,7 @@ class Reporting(BaseCommand):
     """
 
     needs: ClassVar[Mapping[str, str]]
+    person: User | None = None  # in whose name it was asked
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -43,20 +44,21 @@ class Reporting(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
         if not options.get("person"):
             return super().execute(*args, **options)
-        self.admit(options["person"], self.needs[options.get("verb", "")])
+        self.person = self.admit(options["person"], self.needs[options.get("verb", "")])
         acting = _person.set(options["person"])
         try:
             return super().execute(*args, **options)
         finally:
             _person.reset(acting)
 
-    def admit(self, name: str, permission: str) -> None:
-        """Go on if the console has such a person and the permission is theirs. Raises CommandError."""
-        person = get_user_model()._default_manager.filter(username=name, is_active=True, is_staff=True).first()
+    def admit(self, name: str, permission: str) -> User:
+        """The person of the console that is called so, if the permission is theirs. Raises CommandError."""
+        person = User.objects.filter(username=name, is_active=True, is_staff=True).first()
         if person is None:
             raise self.wrong(f"the console has no person {name!r} who may come in")
         if not person.has_perm(permission):
             raise CommandError(f"{name} may not do that: none of their roles gives {permission}", returncode=DENIED)
+        return person
 
     def wrong(self, message: str) -> CommandError:
         """The error of a command that was asked for what is not there."""

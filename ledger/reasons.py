@@ -96,6 +96,10 @@ class Reason(models.TextChoices):
     SECRET_FORGOTTEN = "secret_forgotten", "A secret of the source was deleted"
     SEALED = "sealed", "A secret of the source cannot be opened with the keys at hand"
     PURGED = "purged", "Erased for good; it stays out until an operator lifts that"
+    SECOND_ASKED = "second_asked", "Somebody asked for it to be erased; another person decides"
+    SECOND_CONFIRMED = "second_confirmed", "Another person than who asked agreed to it"
+    SECOND_REFUSED = "second_refused", "A person turned down what was asked for"
+    SECOND_EXPIRED = "second_expired", "Nobody agreed to what was asked for in time"
     PURGE_LIFTED = "purge_lifted", "It may come in again if its source has it still"
     REPROCESSED = "reprocessed", "To be done again by the present recipe"
 

@@ -32,6 +32,7 @@ DELETIONS = "ingestion/deletions.py"
 OPERATING, OPERATING_DIES = "ingestion/operating.py", "ingestion/test_operating.py"
 RELEASING, QUARANTINE_DIES = "ingestion/releasing.py", "ingestion/test_quarantine.py"
 POLICIES_DIE, MACHINE_DIES = "ingestion/test_policies.py", "properties/test_ledger_machine.py"
+APPROVALS_DIE = "console/test_approvals.py"
 ROLES_DIE, PAGE_DIES = "console/test_roles.py", "console/test_run_page.py"
 ROLLING, ROLLING_DIES = "console/rolling.py", "console/test_rolling.py"
 WATCHING = "ingestion/watching.py"
@@ -312,6 +313,10 @@ GUARDS = [
     # the broker
     code("a command in somebody's name asks for their permission", "console/test_acting.py refused", "ledger/commands.py", "if not person.has_perm(permission):", "if False:"),
     code("nobody acts for who may not come in", "console/test_acting.py come_in", "ledger/commands.py", "username=name, is_active=True, is_staff=True", "username=name"),
+    check("another_person_confirms", "ingestion_approval", f"{APPROVALS_DIE} knows_that_it_is_another"),
+    code("nobody agrees to their own", f"{APPROVALS_DIE} one_asks", "ingestion/approvals.py", ".exclude(asked_by=person)", ""),
+    code("nobody agrees to what is over", f"{APPROVALS_DIE} what_is_over", "ingestion/approvals.py", "rows.filter(expires_at__gt=Now())", "rows"),
+    triggers("ingestion_approval", f"{APPROVALS_DIE} what_was_asked_for"),
     code("Flower is for who may look", "faces/test_flower.py others_see_nothing", "console/flower.py", "if not request.user.has_perm(MAY_LOOK):", "if False:"),
     code("nothing is done through Flower", "faces/test_flower.py nothing_is_done", "console/flower.py", "if request.method not in READING and path not in ROWS:", "if False:"),
     code("Flower's open doors are closed", "faces/test_flower.py every_door", "config/flowerconfig.py", "view.get = authenticated(view.get)", "pass"),

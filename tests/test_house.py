@@ -15,8 +15,8 @@ from django.db import models
 from handoffs.lifecycles import HANDOFF
 from handoffs.models import HandoffStatus
 from ingestion.connectors import CONNECTORS
-from ingestion.lifecycles import FLIGHT, OCCURRENCE, RUN
-from ingestion.models import FlightStatus, OccurrenceStatus, RunStatus
+from ingestion.lifecycles import APPROVAL, FLIGHT, OCCURRENCE, RUN
+from ingestion.models import ApprovalStatus, FlightStatus, OccurrenceStatus, RunStatus
 from ledger.lifecycle import Lifecycle
 from patches.lifecycles import BATCH
 from patches.models.batches import BatchStatus
@@ -36,6 +36,7 @@ LIFECYCLES = [
     (FLIGHT, FlightStatus),
     (BATCH, BatchStatus),
     (OCCURRENCE, OccurrenceStatus),
+    (APPROVAL, ApprovalStatus),
 ]
 
 
@@ -233,9 +234,9 @@ def test_every_status_has_its_lifecycles_trigger_and_check() -> None:
 def test_the_steps_are_in_the_same_order_in_every_process() -> None:
     """The triggers are made of them: an order that follows a set's would be a new migration each time one looks."""
     asks = (
-        "from handoffs.lifecycles import HANDOFF; from ingestion.lifecycles import FLIGHT, OCCURRENCE, RUN; "
+        "from handoffs.lifecycles import HANDOFF; from ingestion.lifecycles import APPROVAL, FLIGHT, OCCURRENCE, RUN; "
         "from patches.lifecycles import BATCH; "
-        "print([one.pairs() for one in (HANDOFF, RUN, FLIGHT, BATCH, OCCURRENCE)])"
+        "print([one.pairs() for one in (HANDOFF, RUN, FLIGHT, BATCH, OCCURRENCE, APPROVAL)])"
     )
     answers = {python("-c", asks, PYTHONHASHSEED=str(seed)) for seed in range(3)}
     assert len(answers) == 1

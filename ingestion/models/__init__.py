@@ -1,5 +1,6 @@
 """How it gets done: runs in their flights, and when the sources are synced."""
 
+from ingestion.models.approvals import Approval, ApprovalStatus
 from ingestion.models.occurrences import Cause, Occurrence, OccurrenceStatus, Overlap, Schedule
 from ingestion.models.runs import (
     Flight,
@@ -19,6 +20,8 @@ from ingestion.models.runs import (
 from ingestion.models.visits import Visit
 
 __all__ = [
+    "Approval",
+    "ApprovalStatus",
     "Cause",
     "Flight",
     "FlightStatus",

@@ -22,7 +22,10 @@ LIMITED = {
     "sources reprocess": KEEPS_GOING,
     **dict.fromkeys([f"patches {verb}" for verb in ("approve", "reject", "revert")], DECIDES),
     **dict.fromkeys(["revert", "restore", "entities merge", "entities split"], DECIDES),
-    **dict.fromkeys(["ingest", "sources add", "sources remove", "purge", "auditlog seal"], RULES),
+    **dict.fromkeys(
+        ["ingest", "sources add", "sources remove", "purge", "auditlog seal", "approvals confirm", "approvals refuse"],
+        RULES,
+    ),
     **dict.fromkeys(["consent grant", "consent revoke", "tokens add", "tokens revoke"], RULES),
     **dict.fromkeys([f"secrets {verb}" for verb in ("set", "forget", "rotate")], RULES),
     **dict.fromkeys([f"golden {verb}" for verb in ("add", "import", "remove")], RULES),

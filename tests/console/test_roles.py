@@ -96,8 +96,10 @@ def test_actions_are_for_those_whose_role_allows_them(role: str, somebody: Clien
     quarantine = {f"ingestion.quarantine.{deed}" for deed in ("probe", "release", "discard")}
     sources = {f"handoffs.source.{deed}" for deed in ("sync", "pause", "resume")}
     keeps_going = {"ingestion.retryrule.delete_selected", *quarantine, *sources} if role in KEEPS_GOING else set()
+    second = {f"ingestion.approval.{deed}" for deed in ("confirm", "refuse")}
+    rules = {"handoffs.source.purge", "handoffs.reference.purge", *second} if role in RULES else set()
 
-    assert {one for one in found if one.split(".")[0] in HOUSE} == decides | keeps_going
+    assert {one for one in found if one.split(".")[0] in HOUSE} == decides | keeps_going | rules
 
 
 def request_of(client: Client) -> Any:

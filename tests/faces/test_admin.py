@@ -9,6 +9,7 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.utils import quote
+from django.contrib.auth.models import User
 from django.db import connection, models
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -19,6 +20,7 @@ from psycopg.types.range import Range
 from handoffs import tokens
 from handoffs.models import Secret, Source, Submission
 from ingestion.models import (
+    Approval,
     IngestRun,
     Memo,
     Occurrence,
@@ -95,6 +97,8 @@ def make_history(source: Source | None = None) -> IngestRun:
     Turn.objects.get_or_create(source=source)
     Schedule.objects.get_or_create(source=source, every_s=60, next_at="2026-01-01T00:00Z")
     make_occurrence("done", source=source)
+    asks, _ = User.objects.get_or_create(username="asks")
+    Approval.objects.create(source=source, why="asked for", asked_by=asks, expires_at="2026-01-01T00:00Z")
     Secret.objects.get_or_create(source=source, name="password", sealed="sealed", set_by="somebody")
     Memo.objects.create(stage="embed", recipe="hashing", text_hash=uuid4().hex, vector=[0.0, 1.0])
     Event.objects.create(

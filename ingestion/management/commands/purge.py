@@ -2,22 +2,27 @@ from argparse import ArgumentParser
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
 from handoffs.models import Reference, Source, reference_id
+from ingestion.approvals import ask, persons_needed
 from ingestion.management.selecting import sources
 from ingestion.purging import lift, plan, proof, purge, purge_source
 from ingestion.sync import SyncBusy
 from ledger.commands import BUSY, FOUND, SOME_COULD_NOT, Reporting, operator
 from ledger.failures import Failure
 
+SECOND = 5
+
 
 class Command(Reporting):
     help = (
         "Erase items for good: bytes, texts, what was learned from them, and their names; shows its plan and asks "
         "first, and proves by queries that nothing is left. They stay out until --lift. "
+        "Where two persons are needed it asks for the second one: `approvals`. "
         "Exit status: 0 done, 1 a disk refused or nothing was done, 2 bad usage, 3 the source is being synced, "
-        "4 something is left."
+        "4 something is left, 5 a second person is asked."
     )
     needs = {"": "handoffs.delete_reference"}
 
@@ -33,15 +38,13 @@ class Command(Reporting):
         parser.add_argument("--yes", action="store_true", help="do it without asking")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        reason = (options["reason"] or "").strip()
-        if not options["source"] and not options["reference"]:
-            raise self.wrong("say what: --source, --reference, or both for an item of a source")
-        if not options["dry_run"] and not reason:
-            raise self.wrong("say why with --reason, or ask what it would do with --dry-run")
-        if options["json"] and not (options["dry_run"] or options["yes"]):
-            raise self.wrong("with --json nobody is asked: give --yes or --dry-run")
+        reason = self.words(options)
         source = sources([options["source"]]).get() if options["source"] else None
         chosen = self.meant(source, options["reference"])
+        whole = None if options["reference"] else source
+        second = not options["lift"] and not options["dry_run"] and persons_needed() > 1
+        if second and self.person is None:
+            raise self.wrong("two persons are needed: say who asks with --as NAME; another one confirms")
         if options["dry_run"] or not options["yes"]:
             self.show(options, self.planned(chosen, lifting=options["lift"]))
         if options["dry_run"]:
@@ -51,8 +54,21 @@ class Command(Reporting):
             raise SystemExit(SOME_COULD_NOT)
         if options["lift"]:
             self.show(options, {"lifted": lift(chosen, by=operator(), reason=reason)})
+        elif second and self.person:
+            self.ask(whole, chosen, reason, self.person, options)
         else:
-            self.do(source if not options["reference"] else None, chosen, reason, options)
+            self.do(whole, chosen, reason, options)
+
+    def words(self, options: dict[str, Any]) -> str:
+        """Why, if what was asked for makes sense."""
+        reason: str = (options["reason"] or "").strip()
+        if not options["source"] and not options["reference"]:
+            raise self.wrong("say what: --source, --reference, or both for an item of a source")
+        if not options["dry_run"] and not reason:
+            raise self.wrong("say why with --reason, or ask what it would do with --dry-run")
+        if options["json"] and not (options["dry_run"] or options["yes"]):
+            raise self.wrong("with --json nobody is asked: give --yes or --dry-run")
+        return reason
 
     def do(self, source: Source | None, chosen: QuerySet[Reference], reason: str, options: dict[str, Any]) -> None:
         try:
@@ -70,6 +86,17 @@ class Command(Reporting):
         self.show(options, {"erased": vars(done), "left": left})
         if any(left.values()):
             raise SystemExit(FOUND)
+
+    def ask(
+        self, source: Source | None, chosen: QuerySet[Reference], reason: str, person: User, options: dict[str, Any]
+    ) -> None:
+        """Put down a request for each source of what is meant."""
+        asked = [one.pk for one in ask(source or chosen, reason, person=person, by=operator())]
+        self.show(options, {"asked": asked})
+        if not options["json"]:
+            numbers = " ".join(map(str, asked))
+            self.stdout.write(f"Another person has a week: manage.py approvals confirm {numbers} --as NAME")
+        raise SystemExit(SECOND)
 
     def planned(self, chosen: QuerySet[Reference], *, lifting: bool) -> dict[str, Any]:
         if lifting:
