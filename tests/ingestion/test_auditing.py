@@ -5,14 +5,15 @@ from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from psycopg.types.range import Range
 
 from handoffs import payloads
 from ingestion import auditing, dispatch
 from ingestion.auditing import audit, names
-from ingestion.lifecycles import OCCURRENCE
-from ingestion.models import Occurrence
+from ingestion.lifecycles import APPROVAL, OCCURRENCE
+from ingestion.models import Approval, Occurrence
 from ingestion.recovery import sweep
 from ledger.reasons import Reason
 from patches.models import Alias, Entity, Identity
@@ -77,6 +78,13 @@ def missed_but_called_done() -> None:
     sql("UPDATE ingestion_occurrence SET status = 'done'")
 
 
+def refused_but_called_asked() -> None:
+    told = {"source": make_source(), "why": "w", "asked_by": User.objects.create_user("asks")}
+    rows = Approval.objects.filter(pk=Approval.objects.create(**told, expires_at="2099-01-01T00:00Z").pk)
+    APPROVAL.move(rows, was={"asked"}, to="refused", reason=Reason.SECOND_REFUSED, by="tests")
+    sql("UPDATE ingestion_approval SET status = 'asked'")
+
+
 def word_of_a_batch_not_applied() -> None:
     one, other = Entity.objects.order_by("pk")[:2]
     Identity.objects.create(batch=make_batch(), n=0, entity=one, same_as=other)
@@ -118,6 +126,7 @@ DAMAGE: Mapping[str, Callable[[], object]] = {
     ),
     "flight_whose_last_event_is_not_its_status": applied("status = 'lost'", table="ingestion_flight"),
     "occurrence_whose_last_event_is_not_its_status": missed_but_called_done,
+    "approval_whose_last_event_is_not_its_status": refused_but_called_asked,
     "batch_whose_last_event_is_not_its_status": applied("status = 'superseded'"),
     "identity_live_otherwise_than_its_batch": word_of_a_batch_not_applied,
     "assertion_that_counts_in_a_slot_not_its_own": applied("slot = gen_random_uuid()", table="patches_assertion"),
