@@ -14,7 +14,7 @@ def key_of(name: str) -> str:
     What only directs how a name is written, such as marks of direction and joiners, is no part of it.
     """
     # folding may undo what composing did: "İ" becomes "i" and a dot above
-    seen = unicodedata.normalize("NFKC", name.translate(UNSEEN)).casefold()
+    seen = unicodedata.normalize("NFKC", name if name.isascii() else name.translate(UNSEEN)).casefold()
     folded = unicodedata.normalize("NFKC", seen).replace("’", "'")
     words = folded.removesuffix("'s").split()
     if len(words) > 1 and words[0] == "the":

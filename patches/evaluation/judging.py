@@ -1,7 +1,7 @@
 """From measurements to a decision. Pure: what the store holds comes in as a shadow of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from patches.evaluation.checks import CHECKS, Check, Then
@@ -54,7 +54,7 @@ class Judgement:
 
     def told(self) -> dict[str, Any]:
         """The checks as a verdict keeps them."""
-        return {name: asdict(result) for name, result in self.checks.items()}
+        return {name: vars(result) for name, result in self.checks.items()}
 
 
 def examine(batch: Judged, context: Context) -> Examined:

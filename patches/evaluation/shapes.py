@@ -13,8 +13,11 @@ OPTIONS = re2.Options()
 OPTIONS.case_sensitive = False
 OPTIONS.max_mem = 64 << 20
 WIDER = ((r"\b", ""), (r"\w", r"[\pL\pN\pM_]"), (r"\W", r"[^a-zA-Z0-9_]"), (r"\d", r"\pN"))
-# To `re` these are spaces, and letters that are an "i" whatever their case; RE2 knows them as neither.
-SAME = {n: " " for n in range(0x3001) if chr(n).isspace() and chr(n) != "\n"} | dict.fromkeys((0x130, 0x131), "i")
+# To `re` these are spaces, and the others letters that are an "i" whatever their case; RE2 knows them as neither.
+SPACES = re.compile(
+    "[" + "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace() and sign not in "\t\n\f\r ") + "]"
+)
+DOTLESS = re.compile("[\u0130\u0131]")
 
 
 class Shape:
@@ -33,4 +36,4 @@ class Shape:
 
 def level(text: str) -> str:
     """The text as RE2 is to see it."""
-    return text.translate(SAME)
+    return SPACES.sub(" ", DOTLESS.sub("i", text))

@@ -19,7 +19,7 @@ from patches.models.batches import GATE
 WRITE = """
 WITH given AS (
   SELECT * FROM unnest(%(batches)s::bigint[], %(digests)s::text[], %(decisions)s::text[], %(policies)s::text[],
-                       %(policy_digests)s::text[], %(seqs)s::bigint[], %(checks)s::jsonb[], %(rejected)s::jsonb[],
+                       %(policy_digests)s::text[], %(seqs)s::bigint[], %(checks)b::jsonb[], %(rejected)s::jsonb[],
                        %(held)s::jsonb[])
     AS g(batch_id, digest, decision, policy, policy_digest, seq, checks, rejected, held)
 ),
