@@ -138,7 +138,7 @@ MORE = [
 def main_pages(page: Page) -> list[str]:
     page.goto("/admin/")
     links = page.get_by_role("navigation", name="Places").get_by_role("link")
-    places = links.evaluate_all("links => links.map(link => link.pathname)")
+    places = [path for path in links.evaluate_all("links => links.map(link => link.pathname)") if "/admin/" in path]
     return [*MORE, *places, *filter(None, (first_row(page, path) for path in places))]
 
 
