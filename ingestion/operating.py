@@ -6,6 +6,7 @@ what became of each row by name; ids are those of the rows given, unless it says
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -21,7 +22,7 @@ from ingestion.reopening import Obstacles, Standing, look
 from ingestion.waking import wake
 from ledger import statements
 from ledger.crashpoints import reached
-from ledger.deeds import Answer, in_pages
+from ledger.deeds import Answer, Page, in_pages
 from ledger.lifecycle import take
 from ledger.models import Event
 from ledger.reasons import Reason
@@ -36,39 +37,49 @@ RUNS = "SELECT id, status, handoff_id FROM ingestion_ingestrun WHERE id = ANY(%(
 CALLED_OFF = "UPDATE ingestion_ingestrun SET cancel_requested = %(by)s WHERE id = ANY(%(ids)s)"
 
 
-def cancel(runs: QuerySet[IngestRun], *, by: str, dry_run: bool = False) -> Answer:
+def cancel(runs: QuerySet[IngestRun], *, by: str, why: str = "", dry_run: bool = False) -> Answer:
     """End runs, with their handoffs: those that wait at once, those under way before their next stage."""
-    return in_pages(runs, lambda ids: _cancel(ids, by=by), dry_run=dry_run)
+    return in_pages(runs, cancelling(by=by, why=why), dry_run=dry_run)
 
 
-def cancel_handoffs(handoffs: QuerySet[Handoff], *, by: str, dry_run: bool = False) -> Answer:
+def cancelling(*, by: str, why: str = "") -> Page:
+    """As `cancel`, for a page of runs."""
+    return lambda ids: _cancel(ids, by=by, why=why)
+
+
+def cancel_handoffs(handoffs: QuerySet[Handoff], *, by: str, why: str = "", dry_run: bool = False) -> Answer:
     """End handoffs, with their runs. Ids in the answer are the handoffs'."""
+    return in_pages(handoffs, cancelling_handoffs(by=by, why=why), dry_run=dry_run)
+
+
+def cancelling_handoffs(*, by: str, why: str = "") -> Page:
+    """As `cancel_handoffs`, for a page of handoffs."""
 
     def page(ids: list[int]) -> Answer:
         active = IngestRun.objects.filter(handoff__in=ids, status__in=ACTIVE)
         rows = Handoff.objects.filter(pk__in=ids).exclude(pk__in=list(active.values_list("handoff_id", flat=True)))
-        moved = HANDOFF.move(rows, was=WAITING, to="cancelled", reason=Reason.CANCELLED, by=by)
+        moved = HANDOFF.move(rows, was=WAITING, to="cancelled", reason=Reason.CANCELLED, by=by, note=why)
         # looked at again: dispatch may have put one aboard while its lock was waited for
         run_of = dict(active.values_list("pk", "handoff_id"))
-        told = _cancel(sorted(run_of), by=by)
+        told = _cancel(sorted(run_of), by=by, why=why)
         done = {name: [run_of[run] for run in found] for name, found in told.done.items()}
         left = sorted(set(ids) - set(moved) - set(run_of.values()))
         return Answer(done, {"ended": left}) + Answer({"cancelled": moved})
 
-    return in_pages(handoffs, page, dry_run=dry_run)
+    return page
 
 
-def _cancel(ids: Sequence[int], *, by: str) -> Answer:
+def _cancel(ids: Sequence[int], *, by: str, why: str) -> Answer:
     found: dict[str, dict[int, int]] = defaultdict(dict)
     for run, status, handoff in statements.rows(RUNS, {"ids": list(ids)}):
         where = "waits" if status in CALLABLE_OFF else "under_way" if status == "running" else "ended"
         found[where][run] = handoff
     waits, under_way = found["waits"], list(found["under_way"])
-    told = Reason.CANCELLED
     rows, handoffs = IngestRun.objects.filter(pk__in=list(waits)), Handoff.objects.filter(pk__in=list(waits.values()))
+    told: dict[str, Any] = {"reason": Reason.CANCELLED, "by": by, "note": why}
     take(
-        RUN.step(rows, was=CALLABLE_OFF, to="cancelled", reason=told, by=by, next_attempt_at=None, flight=None),
-        HANDOFF.step(handoffs, was=UNDER_WAY, to="cancelled", reason=told, by=by),
+        RUN.step(rows, was=CALLABLE_OFF, to="cancelled", next_attempt_at=None, flight=None, **told),
+        HANDOFF.step(handoffs, was=UNDER_WAY, to="cancelled", **told),
     )
     if under_way:
         statements.run(CALLED_OFF, {"ids": under_way, "by": by[:BY_CHARS]})
@@ -76,11 +87,20 @@ def _cancel(ids: Sequence[int], *, by: str) -> Answer:
     return Answer({"cancelled": list(waits), "before_its_next_stage": under_way}, {"ended": list(found["ended"])})
 
 
-def requeue(handoffs: QuerySet[Handoff], *, by: str, probe: bool = True, dry_run: bool = False) -> Answer:
+def requeue(
+    handoffs: QuerySet[Handoff], *, by: str, why: str = "", probe: bool = True, dry_run: bool = False
+) -> Answer:
     """Have handoffs that ended worked on again, but those that were applied.
 
     Where its run is in quarantine that one is released instead: those ids in the answer are runs.
     """
+    told = in_pages(handoffs, requeueing(by=by, why=why, probe=probe), dry_run=dry_run)
+    wake()
+    return told
+
+
+def requeueing(*, by: str, why: str = "", probe: bool = True) -> Page:
+    """As `requeue`, for a page of handoffs."""
     probes: dict[str, int] | None = {} if probe else None
 
     def page(ids: list[int]) -> Answer:
@@ -88,13 +108,19 @@ def requeue(handoffs: QuerySet[Handoff], *, by: str, probe: bool = True, dry_run
         waits = [h for h in standings if h.status == "failed" and h.last_status == "quarantined"]
         ended = [h for h in standings if h not in waits]
         applied = [h.id for h in ended if h.status == "ingested"]
-        told = _open([h for h in ended if h.id not in set(applied)], Obstacles(), Reason.REQUEUED, "requeued", by=by)
-        released = send([h.last_run for h in waits if h.last_run], by=by, probes=probes) if waits else Answer()
+        open_ = [h for h in ended if h.id not in set(applied)]
+        told = _open(open_, Obstacles(), Reason.REQUEUED, "requeued", by=by, why=why)
+        runs = [h.last_run for h in waits if h.last_run]
+        released = send(runs, by=by, probes=probes, why=why) if waits else Answer()
         return told + released + Answer(refused={"applied": applied})
 
-    told = in_pages(handoffs, page, dry_run=dry_run)
-    wake()
-    return told
+    return page
+
+
+def requeueing_runs(*, by: str, why: str = "") -> Page:
+    """As `requeue`, for the handoffs of a page of runs."""
+    page = requeueing(by=by, why=why)
+    return lambda ids: page(sorted(set(IngestRun.objects.filter(pk__in=ids).values_list("handoff_id", flat=True))))
 
 
 def reprocess(references: QuerySet[Reference], *, by: str, force: bool = False, dry_run: bool = False) -> Answer:
@@ -122,7 +148,9 @@ def reprocess(references: QuerySet[Reference], *, by: str, force: bool = False, 
     return told
 
 
-def _open(handoffs: Sequence[Standing], obstacles: Obstacles, reason: Reason, name: str, *, by: str) -> Answer:
+def _open(
+    handoffs: Sequence[Standing], obstacles: Obstacles, reason: Reason, name: str, *, by: str, why: str = ""
+) -> Answer:
     """Open those of the handoffs that nothing stands in the way of."""
     refused: dict[str, list[int]] = defaultdict(list)
     opened = {}
@@ -132,7 +160,8 @@ def _open(handoffs: Sequence[Standing], obstacles: Obstacles, reason: Reason, na
         else:
             opened[handoff.id] = handoff.opened + 1
     rows = Handoff.objects.filter(pk__in=list(opened))
-    moved = HANDOFF.move(rows, was=ENDED, to="pending", reason=reason, by=by, opened=opened) if opened else []
+    told: dict[str, Any] = {"reason": reason, "by": by, "note": why}
+    moved = HANDOFF.move(rows, was=ENDED, to="pending", opened=opened, **told) if opened else []
     return Answer({name: moved}, refused)
 
 

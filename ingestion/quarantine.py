@@ -11,7 +11,7 @@ from ingestion.lifecycles import RUN
 from ingestion.models import IngestRun, Quarantine
 from ingestion.tracebacks import exception_of, own_frames
 from ledger import statements
-from ledger.deeds import Answer, in_pages
+from ledger.deeds import Answer, Page, in_pages
 from ledger.reasons import Reason
 
 FINGERPRINT_CHARS = 16
@@ -98,6 +98,11 @@ def groups(runs: QuerySet[IngestRun]) -> list[Group]:
 
 def discard(runs: QuerySet[IngestRun], why: str, *, by: str, dry_run: bool = False) -> Answer:
     """Give up runs in quarantine: they end as failed, and the words stay with them."""
+    return in_pages(runs, discarding(by=by, why=why), dry_run=dry_run)
+
+
+def discarding(*, by: str, why: str) -> Page:
+    """As `discard`, for a page of runs."""
 
     def page(ids: list[int]) -> Answer:
         rows = IngestRun.objects.filter(pk__in=ids)
@@ -105,4 +110,4 @@ def discard(runs: QuerySet[IngestRun], why: str, *, by: str, dry_run: bool = Fal
         Quarantine.objects.filter(run__in=moved).update(note=why[:NOTE_CHARS], follows=None)
         return Answer({"discarded": moved}, {"not_quarantined": sorted(set(ids) - set(moved))})
 
-    return in_pages(runs, page, dry_run=dry_run)
+    return page

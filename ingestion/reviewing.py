@@ -4,7 +4,7 @@ A person's word is a verdict of its own, with the name and the reason, on exactl
 stands in for the gate where the gate asked, and never against what the gate refuses.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from ingestion.lifecycles import RUN
 from ingestion.models import IngestRun, Stage
 from ledger import statements
 from ledger.crashpoints import reached
-from ledger.deeds import Answer, in_pages
+from ledger.deeds import Answer, Page, in_pages
 from ledger.lifecycle import FromNow, take
 from ledger.reasons import Reason
 from patches.evaluation.judging import Judgement
@@ -62,7 +62,12 @@ def approve(
         claims = Patch.objects.filter(batch__in=batches, n__in=without, op=Patch.Op.ASSERT_FACT)
         if batches.count() != 1 or claims.count() != len(set(without)):
             raise Unclear("patches that stay out are claims of the one batch that is approved")
-    return _decided(batches, why, lambda ids: _approve(ids, why, by=by, without=without), dry_run=dry_run)
+    return _decided(batches, why, approving(by=by, why=why, without=without), dry_run=dry_run)
+
+
+def approving(*, by: str, why: str, without: Collection[int] = ()) -> Page:
+    """As `approve`, for a page of batches."""
+    return lambda ids: _approve(ids, why, by=by, without=without)
 
 
 def reject(batches: QuerySet[PatchBatch], why: str, *, by: str, dry_run: bool = False) -> Answer:
@@ -70,6 +75,11 @@ def reject(batches: QuerySet[PatchBatch], why: str, *, by: str, dry_run: bool = 
 
     Raises Unclear without words.
     """
+    return _decided(batches, why, rejecting(by=by, why=why), dry_run=dry_run)
+
+
+def rejecting(*, by: str, why: str) -> Page:
+    """As `reject`, for a page of batches."""
 
     def page(ids: list[int]) -> Answer:
         waiting, left = _look(ids)
@@ -79,7 +89,7 @@ def reject(batches: QuerySet[PatchBatch], why: str, *, by: str, dry_run: bool = 
             {"rejected": _end(found, waiting, Reason.PERSON_REJECTED, by=by, note=why)}, {"not_in_review": left}
         )
 
-    return _decided(batches, why, page, dry_run=dry_run)
+    return page
 
 
 def expire(batch_ids: Sequence[int], *, by: str) -> list[int]:
@@ -88,7 +98,7 @@ def expire(batch_ids: Sequence[int], *, by: str) -> list[int]:
     return _end(sorted(set(batch_ids) - set(left)), waiting, Reason.REVIEW_EXPIRED, by=by)
 
 
-def _decided(batches: QuerySet[PatchBatch], why: str, page: Callable[[list[int]], Answer], *, dry_run: bool) -> Answer:
+def _decided(batches: QuerySet[PatchBatch], why: str, page: Page, *, dry_run: bool) -> Answer:
     if not why.strip():
         raise Unclear("say why, in words")
     return in_pages(batches, page, dry_run=dry_run)

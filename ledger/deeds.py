@@ -29,7 +29,11 @@ class Answer:
         return {"done": _counted(self.done), "refused": _counted(self.refused)}
 
 
-def in_pages(rows: models.QuerySet[Any], deed: Callable[[list[int]], Answer], *, dry_run: bool = False) -> Answer:
+# Does a deed for a page of ids, and needs a transaction: what is done to one page is done as a whole, or not at all.
+Page = Callable[[list[int]], Answer]
+
+
+def in_pages(rows: models.QuerySet[Any], deed: Page, *, dry_run: bool = False) -> Answer:
     """Do the deed for the ids of the rows, PAGE of them in one transaction, in their order.
 
     Stopped half-way, the pages before are done. With `dry_run` each page is rolled back: the answer is what would be.
