@@ -180,7 +180,12 @@ FLOWER_USER = "console"
 FLOWER_PASSWORD = salted_hmac("sluicegate.flower", FLOWER_USER, secret=SECRET_KEY, algorithm="sha256").hexdigest()
 SIZE_LIMIT_BYTES = ENVIRONMENT.size_limit_bytes
 # What the dispatcher does beside its own work: see ingestion/chores.py
-CHORES = ["console.rolling.roll", "ledger.auditlog.keep_sealed", "ingestion.approvals.carry_out"]
+CHORES = [
+    "console.rolling.roll",
+    "ledger.auditlog.keep_sealed",
+    "ingestion.approvals.carry_out",
+    "console.operating.work",
+]
 # So many handoffs may wait before sync pauses.
 BACKLOG = ENVIRONMENT.backlog
 WEB_NETWORKS = ENVIRONMENT.web_networks

@@ -1,30 +1,46 @@
+from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import URLPattern
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 
-from console import approving, flower, groups, resources
+from console import approving, batches, flower, groups, knowledge, resources
+from console.bulk import OperationPage, WithDeeds
+from console.counting import counts
+from console.deeds import BATCHES
+from console.models import Operation
 from console.timeline import timeline
-from handoffs.admin import SourceAdmin
-from handoffs.models import Source
+from handoffs.admin import HandoffAdmin, SourceAdmin
+from handoffs.models import Handoff, Source
 from ingestion import approvals
 from ingestion.admin import FlightAdmin, IngestRunAdmin, OccurrenceAdmin, QuarantineAdmin, WithReason, tell
 from ingestion.explain import explain
 from ingestion.models import Flight, IngestRun, Occurrence, Quarantine
 from ingestion.operating import pause, resume
+from ingestion.reviewing import Unclear, approve, reject
 from ingestion.stages import ORDER
 from ingestion.triggering import ask_all
 from ledger import rendering
+from ledger.admin import EventAdmin
+from ledger.models import Event
+from patches.admin import EntityAdmin, PatchBatchAdmin
+from patches.models import Entity, PatchBatch
 
 SUPERUSERS_ALONE = ("is_superuser", "user_permissions")
 
-for model in (User, Source, IngestRun, Quarantine, Flight, Occurrence):
+for model in (User, Source, Handoff, IngestRun, Quarantine, Flight, Occurrence, PatchBatch, Entity, Event):
     admin.site.unregister(model)
 
 
@@ -81,7 +97,7 @@ class SourcePage(SourceAdmin):
 
 
 @admin.register(IngestRun)
-class RunPage(IngestRunAdmin):
+class RunPage(WithDeeds, IngestRunAdmin):
     """A run's whole story, and why it is not further."""
 
     leads = ("waits_for_what", "legs", "used", "tasks", "trouble", "reference")
@@ -122,35 +138,101 @@ class OccurrencePage(OccurrenceAdmin):
         return flower.tasks(occurrence.pk, "sync")
 
 
+@admin.register(Handoff)
+class HandoffPage(WithDeeds, HandoffAdmin):
+    """Handoffs, to be sent back to work or ended, and how many there are of each kind."""
+
+    change_list_template = "console/handoffs.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.counts)
+        return [path("counts/", page, name="handoff_counts"), *super().get_urls()]
+
+    def counts(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        found = counts(self.get_queryset(request).select_related(None), request.user.has_perm)
+        context = {**self.admin_site.each_context(request), "title": "Handoffs by status and reason", "counts": found}
+        return TemplateResponse(request, "console/counts.html", context)
+
+
 @admin.register(Quarantine)
-class QuarantinePage(QuarantineAdmin):
+class QuarantinePage(WithDeeds, QuarantineAdmin):
     """What waits for a person, with what to do about it; the reason stands beside the action."""
 
     change_list_template = "console/quarantine.html"
-    action_form = WithReason
-    actions = ("probe", "release", "discard")  # type: ignore[assignment]  # a listing has none
 
     def get_urls(self) -> list[URLPattern]:
         return [*groups.urls(self.admin_site), *super().get_urls()]
 
-    def has_decide_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(groups.MAY_DECIDE)
 
-    @admin.action(description="Probe: the oldest of a kind goes first", permissions=["decide"])
-    def probe(self, request: HttpRequest, chosen: QuerySet[Quarantine]) -> None:
-        self._decide(request, chosen, "probe")
+admin.site.register(Operation, OperationPage)
 
-    @admin.action(description="Release: back to work", permissions=["decide"])
-    def release(self, request: HttpRequest, chosen: QuerySet[Quarantine]) -> None:
-        self._decide(request, chosen, "release")
 
-    @admin.action(description="Discard: give them up", permissions=["decide"])
-    def discard(self, request: HttpRequest, chosen: QuerySet[Quarantine]) -> None:
-        self._decide(request, chosen, "discard")
+class Decision(forms.Form):
+    deed = forms.ChoiceField(choices=[("approve", "approve"), ("reject", "reject")])
+    why = forms.CharField()
+    without = forms.TypedMultipleChoiceField(coerce=int, required=False)
 
-    def _decide(self, request: HttpRequest, chosen: QuerySet[Quarantine], deed: str) -> None:
-        if not (why := request.POST.get("why", "").strip()):
-            self.message_user(request, "Say why, in words.", messages.ERROR)
-            return
-        runs = IngestRun.objects.filter(pk__in=chosen.order_by().values("run"))
-        tell(request, groups.DEEDS[deed](runs, why, groups.person(request)))
+    def __init__(self, batch: PatchBatch, *args: Any) -> None:
+        super().__init__(*args)
+        patches: Any = self.fields["without"]
+        patches.choices = [(n, n) for n in batch.patches.values_list("n", flat=True)]
+
+
+@admin.register(PatchBatch)
+class BatchPage(WithDeeds, PatchBatchAdmin):
+    """A batch as who reviews it needs it: what it changes, what it rests on, what was measured, what can be done."""
+
+    change_form_template = "console/batch.html"
+    leads = ()
+    shows = ("verdicts", "carriers")
+
+    def get_urls(self) -> list[URLPattern]:
+        decide = self.admin_site.admin_view(require_POST(self.decide))
+        return [path("<int:pk>/decide/", decide, name="decide_batch"), *super().get_urls()]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        shown = batches.page_of(context["original"], request.GET.get("patches"))
+        context |= {**shown, "may_decide": request.user.has_perm(BATCHES)}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def decide(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Approve or reject this one, with the person's words; of the claims of an approved one some may stay out."""
+        if not request.user.has_perm(BATCHES):
+            raise PermissionDenied
+        batch = get_object_or_404(self.get_queryset(request), pk=pk)
+        form = Decision(batch, request.POST)
+        if form.is_valid():
+            why, without = form.cleaned_data["why"], form.cleaned_data["without"]
+            deed = partial(approve, without=without) if form.cleaned_data["deed"] == "approve" else reject
+            try:
+                tell(request, deed(PatchBatch.objects.filter(pk=pk), why, by=groups.person(request)))
+            except Unclear as problem:
+                messages.error(request, str(problem))
+        else:
+            messages.error(request, "Say why, in words.")
+        return redirect(rendering.page(batch))
+
+
+@admin.register(Entity)
+class EntityPage(EntityAdmin):
+    """What is known of an entity, as a picture over time, from any moment of both clocks: the address says which."""
+
+    change_form_template = "console/entity.html"
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        context |= knowledge.page_of(context["original"], request.GET.dict())
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+@admin.register(Event)
+class EventPage(EventAdmin):
+    """The audit log, each event with the way to what it happened to."""
+
+    list_display = ("moment", "row", *EventAdmin.list_display[3:])  # type: ignore[assignment]  # of another length
+
+    @admin.display(description="row")
+    def row(self, event: Event) -> SafeString:
+        told = f"{event.lifecycle} {event.row_id}"
+        return rendering.anchor(f"{reverse('admin:go')}?{urlencode({'q': told})}", told)

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from console import groups
-from handoffs.admin import ReferenceAdmin
+from console.items import ItemPage
 from handoffs.models import Reference, Source
 from ingestion import approvals
 from ingestion.admin import WithReason, tell
@@ -23,7 +23,7 @@ admin.site.unregister(Reference)
 
 
 @admin.register(Reference)
-class ReferencePage(ReferenceAdmin):
+class ReferencePage(ItemPage):
     """The items of the sources; some may be erased for good."""
 
     action_form = WithReason

@@ -1,10 +1,18 @@
-"""What the console shows of the past, summed up as it happens: pages read these few rows and never the ledger."""
+"""What the console shows of the past, summed up as it happens: pages read these few rows and never the ledger.
 
+And what operators have ordered to be done to many rows.
+"""
+
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import UniqueConstraint
+from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
+from django.db.models.functions import Now
 
+from console.lifecycles import OPEN, OPERATION
 from handoffs.models import Source
+from ledger.models import AskedBy
+from ledger.reasons import Reason, reasons
 
 
 class Span(models.IntegerChoices):
@@ -147,3 +155,49 @@ class Mark(models.Model):
 
     def __str__(self) -> str:
         return f"{self.feed} up to {self.seen}"
+
+
+class OperationStatus(models.TextChoices):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class Operation(models.Model):
+    """A deed for all rows of a list that match, worked off page by page. Its status changes only through OPERATION.
+
+    `position` is the id up to which it was done: a page moves it in the transaction in which the page is dealt with, so
+    whoever goes on after a crash does nothing twice and leaves nothing out.
+    """
+
+    deed = models.CharField(max_length=40)
+    query = models.TextField(blank=True, help_text="The list's address: which rows were meant.")
+    why = models.TextField()
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    by = models.CharField(max_length=80)
+    request_id = models.CharField(max_length=64, db_default=AskedBy(), editable=False)
+    upto = models.BigIntegerField(help_text="Rows with higher ids came later and are not meant.")
+    position = models.BigIntegerField(default=0, help_text="Rows up to this id were dealt with.")
+    matched = models.BigIntegerField(help_text="How many rows matched when it was asked for.")
+    looked_at = models.BigIntegerField(default=0)
+    done = models.JSONField(default=dict, blank=True, help_text="How many, by what was done with them.")
+    refused = models.JSONField(default=dict, blank=True, help_text="How many could not, by why not.")
+    tries = models.PositiveSmallIntegerField(default=0, help_text="How often its next page was begun.")
+    status = models.CharField(max_length=20, choices=OperationStatus, default=OperationStatus.WAITING)
+    reason = models.CharField(max_length=40, choices=reasons, default=Reason.ASKED_FOR)
+    since = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        triggers = [OPERATION.guard()]
+        constraints = [
+            OPERATION.known(),
+            CheckConstraint(condition=~Q(why=""), name="operation_says_why"),
+            CheckConstraint(condition=Q(position__lte=F("upto")), name="operation_stays_within_what_was_meant"),
+        ]
+        indexes = [Index(fields=["id"], condition=Q(status__in=sorted(OPEN)), name="operation_open")]
+
+    def __str__(self) -> str:
+        return f"operation {self.pk}: {self.deed}"

@@ -6,11 +6,12 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.core.cache import caches
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 from django.views.decorators.cache import never_cache
 
+from console.finding import go
 from console.overview import RANGES, Overview, look
 from console.verdict import verdict
 from handoffs.models import Source
@@ -28,12 +29,20 @@ class Site(AdminSite):
     index_template = "console/home.html"
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        return [path("overview/", self.admin_view(never_cache(self.overview)), name="overview"), *super().get_urls()]
+        own = [
+            path("overview/", self.admin_view(never_cache(self.overview)), name="overview"),
+            path("go/", self.admin_view(never_cache(self.go)), name="go"),
+        ]
+        return [*own, *super().get_urls()]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """The home page: the overview for who may see runs, and the tables that the person may see."""
         shown = overview_of(request) if request.user.has_perm(MAY_LOOK) else {}
         return super().index(request, {**shown, **(extra_context or {})})
+
+    def go(self, request: HttpRequest) -> HttpResponse:
+        """Straight to what the address names in `q`."""
+        return go(self, request)
 
     def overview(self, request: HttpRequest) -> TemplateResponse:
         """The overview alone: what the home page fetches of itself to stay fresh."""

@@ -108,12 +108,13 @@ def _delays(base_s: float, factor: float, cap_s: float, attempts: int) -> tuple[
 
 
 def lifecycles() -> str:
+    from console.lifecycles import OPERATION  # noqa: PLC0415
     from handoffs.lifecycles import HANDOFF  # noqa: PLC0415
     from ingestion.lifecycles import APPROVAL, FLIGHT, OCCURRENCE, RUN  # noqa: PLC0415
     from patches.lifecycles import BATCH  # noqa: PLC0415
 
     parts = []
-    for lifecycle in (HANDOFF, RUN, FLIGHT, BATCH, OCCURRENCE, APPROVAL):
+    for lifecycle in (HANDOFF, RUN, FLIGHT, BATCH, OCCURRENCE, APPROVAL, OPERATION):
         arrows = [f"  {was} --> {to}" for was, to in sorted(lifecycle.pairs())]
         ends = [f"  {state} --> [*]" for state in sorted(lifecycle.final)]
         rows = [

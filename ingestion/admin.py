@@ -1,10 +1,9 @@
-from collections.abc import Callable
 from typing import ClassVar
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
-from django.db.models import Q, QuerySet, TextField
+from django.db.models import Q, TextField
 from django.db.models.functions import Cast, Length
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -22,14 +21,11 @@ from ingestion.models import (
     Turn,
     Visit,
 )
-from ingestion.reviewing import Unclear, approve, reject
 from ingestion.stages import ORDER
 from ledger import rendering
 from ledger.commands import spoken
 from ledger.deeds import Answer
 from ledger.listing import Listing, ReasonFilter, Route, hash_prefix, linked, number, text_prefix, uuid
-from patches.admin import PatchBatchAdmin
-from patches.models import PatchBatch
 
 
 def _task(parts: str) -> Route:
@@ -46,36 +42,6 @@ def tell(request: HttpRequest, answer: Answer) -> None:
     for told, level in ((counts["done"], messages.SUCCESS), (counts["refused"], messages.WARNING)):
         if told:
             messages.add_message(request, level, ", ".join(f"{n} {spoken(name)}" for name, n in told.items()))
-
-
-admin.site.unregister(PatchBatch)
-
-
-@admin.register(PatchBatch)
-class ReviewedBatchAdmin(PatchBatchAdmin):
-    """The batches, with what a person decides of those in review; the reason stands beside the action."""
-
-    action_form = WithReason
-    actions = ("approve", "reject")  # type: ignore[assignment]  # a listing has none
-
-    def has_review_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("patches.change_patchbatch")
-
-    @admin.action(description="Approve: a person lets them in", permissions=["review"])
-    def approve(self, request: HttpRequest, batches: QuerySet[PatchBatch]) -> None:
-        self._decide(request, batches, approve)
-
-    @admin.action(description="Reject: a person keeps them out", permissions=["review"])
-    def reject(self, request: HttpRequest, batches: QuerySet[PatchBatch]) -> None:
-        self._decide(request, batches, reject)
-
-    def _decide(self, request: HttpRequest, batches: QuerySet[PatchBatch], deed: Callable[..., Answer]) -> None:
-        try:
-            answer = deed(batches, request.POST.get("why", ""), by=request.user.get_username())
-        except Unclear as problem:
-            self.message_user(request, str(problem), messages.ERROR)
-            return
-        tell(request, answer)
 
 
 @admin.register(IngestRun)

@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.postgres.fields import RangeField
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -137,6 +137,13 @@ class Listing(admin.ModelAdmin[M]):
 
     def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return bool(self.editable) and super().has_change_permission(request, obj)
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        """An action is for rows that were ticked: of a long list the first are named, and “all” would mean others."""
+        if request.POST.get("select_across", "0") != "0":
+            self.message_user(request, "Tick rows; what is for all that match has a page of its own.", messages.ERROR)
+            return None
+        return super().response_action(request, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: M, form: Any, change: bool) -> None:  # noqa: ARG002
         """Write what was edited and nothing else: the other columns may have moved on since the page was shown."""

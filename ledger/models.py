@@ -17,6 +17,15 @@ class AskedBy(Func):
     arity = 0
 
 
+# How those are named who ask, be it a person or a program: the rest is done by workers.
+ASKING = ("admin:", "cli:", "token:")
+
+
+def asked_for() -> Q:
+    """Events that somebody asked for. Index: event_asked_for."""
+    return Q(by__startswith=ASKING[0]) | Q(by__startswith=ASKING[1]) | Q(by__startswith=ASKING[2])
+
+
 class Event(models.Model):
     """One transition of one row, with who and why. Append only: the database refuses update and delete."""
 
@@ -37,6 +46,8 @@ class Event(models.Model):
         indexes = [
             models.Index(fields=["lifecycle", "row_id", "id"], name="event_of_row"),
             BrinIndex(fields=["at"], name="event_at"),
+            models.Index(fields=["-id"], condition=asked_for(), name="event_asked_for"),
+            models.Index(fields=["request_id", "-id"], condition=~Q(request_id=""), name="event_of_request"),
         ]
 
     def __str__(self) -> str:

@@ -84,6 +84,9 @@ class Reason(models.TextChoices):
     TOO_LATE = "too_late", "Its time passed while nobody could begin it"
     SYNC_BUSY = "sync_busy", "Another process is syncing the source"
     INTERRUPTED = "interrupted", "Its worker was told to end"
+    # what became of an operator's order for many rows
+    DEALT_WITH = "dealt_with", "Every row that it was for was dealt with"
+    NOT_ALLOWED = "not_allowed", "Who asked for it may not do it any more"
     # what was done to a source
     SOURCE_ADDED = "source_added", "The source was added"
     NO_CONSENT = "no_consent", "Nobody allows that its source is taken in, or does not any more"

@@ -1,8 +1,9 @@
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern, reverse
 from django.utils.safestring import SafeString
@@ -11,6 +12,7 @@ from django.utils.text import Truncator
 from ledger import rendering
 from ledger.listing import Listing, hash_prefix, linked, number, span, text_prefix, uuid
 from patches import turning
+from patches.evaluation.checks import CHECKS
 from patches.evaluation.policies import publish
 from patches.evaluation.policy import BadPolicy, read
 from patches.models import (
@@ -46,8 +48,8 @@ class PatchBatchAdmin(Listing[PatchBatch]):
     list_display = ("id", "state", "why", "title", linked("source"), "since")
     list_filter = ("status",)
     list_select_related = ("source__reflection",)
-    leads = ("orders",)
-    shows = ("verdicts", "patches", "carriers")
+    leads: ClassVar[tuple[str, ...]] = ("orders",)
+    shows: ClassVar[tuple[str, ...]] = ("verdicts", "patches", "carriers")
     searches = (
         number("a batch's id"),
         hash_prefix("the start of a content's hash", "content_hash"),
@@ -289,12 +291,42 @@ class GatePolicyAdmin(admin.ModelAdmin[GatePolicy]):
 
     form = PolicyForm
     fields = ("reflection", "name", "body", "why")
-    list_display = ("__str__", "reflection", "by", "why", "created_at")
+    list_display = ("__str__", "reflection", "in_force", "by", "why", "created_at")
     list_filter = ("reflection",)
     ordering = ("-pk",)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[GatePolicy]:
+        newer = GatePolicy.objects.filter(reflection=OuterRef("reflection"), version__gt=OuterRef("version"))
+        return super().get_queryset(request).annotate(latest=~Exists(newer)).select_related("reflection")
+
     def get_fields(self, request: HttpRequest, obj: GatePolicy | None = None) -> Any:  # noqa: ARG002
-        return [*self.fields, "version", "digest", "by", "created_at"] if obj else self.fields
+        return [*self.fields, "rules", "in_force", "version", "digest", "by", "created_at"] if obj else self.fields
+
+    @admin.display(description="in force", boolean=True)
+    def in_force(self, policy: Any) -> bool:
+        return bool(policy.latest)
+
+    @admin.display(description="what it holds every batch to")
+    def rules(self, policy: GatePolicy) -> SafeString:
+        """Every check, the defaults filled in; what this policy says itself is marked."""
+        try:
+            told = read(policy.body)
+        except BadPolicy as problem:  # it names a check that there is no more
+            return rendering.block(str(problem))
+        own = policy.body.get("checks", {})
+        return rendering.table(
+            ["check", "limit", "if not", "looks at", ""],
+            [
+                (
+                    name.replace("_", " "),
+                    f"{rule.limit:g}",
+                    rule.then,
+                    CHECKS[name].scope,
+                    "its own" if name in own else "default",
+                )
+                for name, rule in told.rules.items()
+            ],
+        )
 
     def has_change_permission(self, request: HttpRequest, obj: GatePolicy | None = None) -> bool:  # noqa: ARG002
         return False

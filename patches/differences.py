@@ -26,8 +26,8 @@ class Merged:
 class Difference:
     """Facts that end and begin, claims that only confirm, passages that come and go.
 
-    Of the golden questions `worse` find less than before, `moved` have other answers, `lost` are facts that would not
-    hold any more; these are known only of what did not happen yet.
+    `leaves` are the batches whose place it takes. Of the golden questions `worse` find less than before, `moved` have
+    other answers, `lost` are facts that would not hold any more; these are known only of what did not happen yet.
     """
 
     opened: Sequence[FactChange] = ()
@@ -38,6 +38,7 @@ class Difference:
     golden_worse: Sequence[str] = ()
     golden_moved: Sequence[str] = ()
     golden_lost: Sequence[str] = ()
+    leaves: Sequence[int] = ()
 
 
 def made(batch: PatchBatch) -> Difference | None:
@@ -63,6 +64,7 @@ def made(batch: PatchBatch) -> Difference | None:
         _merged(batch.pk, seq, gone),
         Passage.objects.filter(batch=batch).count(),
         Passage.objects.filter(batch__in=gone).count(),
+        leaves=sorted(gone),
     )
 
 
@@ -78,6 +80,7 @@ def would_make(judgement: Judgement, patches: Sequence[tuple[str, Mapping[str, A
         golden.worse,
         golden.moved,
         golden.lost,
+        sorted(change.leaving),
     )
 
 

@@ -34,6 +34,7 @@ RELEASING, QUARANTINE_DIES = "ingestion/releasing.py", "ingestion/test_quarantin
 POLICIES_DIE, MACHINE_DIES = "ingestion/test_policies.py", "properties/test_ledger_machine.py"
 APPROVALS_DIE = "console/test_approvals.py"
 ROLES_DIE, PAGE_DIES = "console/test_roles.py", "console/test_run_page.py"
+OPERATIONS, OPERATIONS_DIE = "console/operating.py", "console/test_operations.py"
 ROLLING, ROLLING_DIES = "console/rolling.py", "console/test_rolling.py"
 WATCHING = "ingestion/watching.py"
 FIRING, SCHEDULES_DIE = "ingestion/firing.py", "ingestion/test_schedules.py"
@@ -81,7 +82,7 @@ GUARDS = [
     code("who is inactive has no role", f"{ROLES_DIE} inactive", "console/roles.py", "not user_obj.is_active or ", ""),
     code("who may not decide of a group does not", f"{PAGE_DIES} keeps_work_going", "console/groups.py", "if not request.user.has_perm(MAY_DECIDE):", "if False:"),
     code("metrics are for who has the token", "console/test_metrics.py no_token", "console/views.py", "if token is None or not", "if token and not"),
-    code("a decision of quarantine has words", f"{PAGE_DIES} chosen_ones", "console/admin.py", 'if not (why := request.POST.get("why", "").strip()):', 'if (why := request.POST.get("why", "")) is None:'),
+    code("a decision of quarantine has words", f"{PAGE_DIES} chosen_ones", "console/bulk.py", 'if not (why := request.POST.get("why", "").strip()):', 'if (why := request.POST.get("why", "")) is None:'),
     # sums of the ledger
     code("who commits late is waited for", f"{ROLLING_DIES} commits_late", ROLLING, "    if not writers:", "    if True:"),
     code("nobody else is waited for", f"{ROLLING_DIES} not_waited_for", ROLLING, "waited_for & _writers(feed)", "_writers(feed)"),
@@ -289,6 +290,18 @@ GUARDS = [
     code("ends close open starts", TIMELINE_DIES, "patches/timeline.py", "    found = _joined(found)\n", ""),
     code("equal neighbours merge", TIMELINE_DIES, "patches/timeline.py", "return _merge(_successive(found) if cardinality == \"single\" else found)", "return _successive(found) if cardinality == \"single\" else found"),
     code("a total order", TIMELINE_DIES, "patches/timeline.py", "        RANK[held.precision],\n", ""),
+    # the console's operations
+    code("an operation goes on where it was", f"{OPERATIONS_DIE} dies_in_a_page", OPERATIONS, "pk__gt=found.position, ", ""),
+    code("later rows are not meant", f"{OPERATIONS_DIE} nothing_else", OPERATIONS, ", pk__lte=found.upto", ""),
+    code("a page and its position are one", f"{OPERATIONS_DIE} two_who_work", OPERATIONS, "Operation.objects.select_for_update().filter(pk=pk", "Operation.objects.filter(pk=pk"),
+    code("a role that is lost ends it", f"{OPERATIONS_DIE} may_not_any_more", OPERATIONS, "if not found.person.has_perm(deed.may):", "if False:"),
+    code("a page that never works is given up", f"{OPERATIONS_DIE} given_up", OPERATIONS, "if found.tries >= TRIES:", "if False:"),
+    code("operations begin by who may", f"{ROLES_DIE} begun_and_ended", "console/bulk.py", "if not request.user.has_perm(deed.may):\n            raise", "if False:\n            raise"),
+    code("operations end by who may", f"{ROLES_DIE} begun_and_ended", "console/bulk.py", "or not request.user.has_perm(deed.may):", "or False:"),
+    code("all is not what a list names", f"{OPERATIONS_DIE} list_names", "ledger/listing.py", 'if request.POST.get("select_across", "0") != "0":', "if False:"),
+    check("operation_stays_within_what_was_meant", "console_operation", f"{OPERATIONS_DIE} within_what"),
+    code("a batch is decided by who may", f"{ROLES_DIE} decided_on_its_page", "console/admin.py", "if not request.user.has_perm(BATCHES):", "if False:"),
+    code("nobody finds what they may not see", "console/test_finding.py may_not_see", "console/finding.py", ".has_view_permission(request)", ""),
     # connectors
     code("an unseen note hides all", f"{VAULT_DIES} could_not_be_looked_at", VAULT, '("",) if self.blind else ()', "()"),
     code("an id of two names none", f"{VAULT_DIES} names_neither", VAULT, "for key, notes in self.by_id.items() if len(notes) == 1}", "for key, notes in self.by_id.items()}"),

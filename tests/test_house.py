@@ -12,6 +12,8 @@ import pytest
 from django.apps import apps
 from django.db import models
 
+from console.lifecycles import OPERATION
+from console.models import OperationStatus
 from handoffs.lifecycles import HANDOFF
 from handoffs.models import HandoffStatus
 from ingestion.connectors import CONNECTORS
@@ -37,6 +39,7 @@ LIFECYCLES = [
     (BATCH, BatchStatus),
     (OCCURRENCE, OccurrenceStatus),
     (APPROVAL, ApprovalStatus),
+    (OPERATION, OperationStatus),
 ]
 
 

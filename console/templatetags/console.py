@@ -22,6 +22,12 @@ def grouped(number: int) -> str:
 
 
 @register.filter
+def measured(value: float) -> str:
+    """A measured number as short as it can be."""
+    return f"{value:g}"
+
+
+@register.filter
 def total(numbers: Sequence[int]) -> int:
     return sum(numbers)
 

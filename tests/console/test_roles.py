@@ -12,6 +12,7 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
+from console.models import Operation
 from console.roles import ADMINISTRATOR, HOUSE, OPERATOR, REVIEWER, VIEWER, permissions_of
 from ingestion.models import RetryRule
 from tests.builders import make_batch, make_source
@@ -94,8 +95,11 @@ def test_actions_are_for_those_whose_role_allows_them(role: str, somebody: Clien
     }
     decides = {"patches.patchbatch.approve", "patches.patchbatch.reject"} if role in DECIDES else set()
     quarantine = {f"ingestion.quarantine.{deed}" for deed in ("probe", "release", "discard")}
+    work = {f"{of}.{deed}" for of in ("ingestion.ingestrun", "handoffs.handoff") for deed in ("requeue", "cancel")}
     sources = {f"handoffs.source.{deed}" for deed in ("sync", "pause", "resume")}
-    keeps_going = {"ingestion.retryrule.delete_selected", *quarantine, *sources} if role in KEEPS_GOING else set()
+    keeps_going = (
+        {"ingestion.retryrule.delete_selected", *quarantine, *work, *sources} if role in KEEPS_GOING else set()
+    )
     second = {f"ingestion.approval.{deed}" for deed in ("confirm", "refuse")}
     rules = {"handoffs.source.purge", "handoffs.reference.purge", *second} if role in RULES else set()
 
@@ -114,6 +118,41 @@ def test_a_batch_is_turned_by_those_who_decide(role: str, somebody: Client, deed
     answers = {somebody.get(page).status_code, somebody.post(page, {"reason": ""}).status_code}
 
     assert answers == ({200} if role in DECIDES else {403})
+
+
+@pytest.mark.parametrize(
+    ("deed", "who"),
+    [
+        *((f"{of}.{deed}", KEEPS_GOING) for of in ("run", "handoff") for deed in ("requeue", "cancel")),
+        *((f"quarantine.{deed}", KEEPS_GOING) for deed in ("probe", "release", "discard")),
+        ("batch.approve", DECIDES),
+        ("batch.reject", DECIDES),
+    ],
+)
+def test_an_operation_is_begun_and_ended_by_those_who_may_do_its_deed(
+    role: str, somebody: Client, deed: str, who: set[str]
+) -> None:
+    page, others = reverse("admin:operate", args=[deed]), User.objects.create_user("other")
+    theirs = Operation.objects.create(deed=deed, why="x", person=others, by="other", upto=1, matched=1)
+    allowed = role in who
+
+    assert (somebody.get(page).status_code == 200) == allowed
+    assert (somebody.post(page, {"why": "it is time"}).status_code == 302) == allowed
+    assert Operation.objects.filter(by="admin:somebody").exists() == allowed
+    somebody.post(reverse("admin:operation_cancel", args=[theirs.pk]))
+    theirs.refresh_from_db()
+    assert (theirs.status == "cancelled") == allowed
+    assert (somebody.get(reverse("admin:operation_progress", args=[theirs.pk])).status_code == 200) == (role != NOBODY)
+
+
+@pytest.mark.parametrize("deed", ["approve", "reject"])
+def test_a_batch_is_decided_on_its_page_by_those_who_decide(role: str, somebody: Client, deed: str) -> None:
+    batch = make_batch(status="in_review")
+    answer = somebody.post(reverse("admin:decide_batch", args=[batch.pk]), {"deed": deed, "why": "I looked"})
+
+    assert answer.status_code == (302 if role in DECIDES else 403)
+    batch.refresh_from_db()
+    assert (batch.status == "rejected") == (role in DECIDES and deed == "reject")
 
 
 def test_numbers_are_for_every_role(role: str, somebody: Client) -> None:

@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 from psycopg.types.range import Range
 
+from console.models import Operation
 from handoffs import tokens
 from handoffs.models import Secret, Source, Submission
 from ingestion.models import (
@@ -106,6 +107,8 @@ def make_history(source: Source | None = None) -> IngestRun:
     )
     make_knowledge(batch)
     began = now()
+    ann, _ = User.objects.get_or_create(username="ann")
+    Operation.objects.create(deed="run.cancel", why="to try it", person=ann, by="ann", upto=1, matched=1)
     Seal.objects.create(
         since=began, until=began + timedelta(microseconds=1), events=1, previous=uuid4().hex, digest=uuid4().hex
     )
@@ -234,7 +237,7 @@ def test_a_batch_shows_its_patches_its_checks_and_its_carriers(admin_client: Cli
 
     page = text_of(admin_client, page_of(batch))
 
-    assert "Ada - located_in - Newbridge (2022-09 to …)" in page
+    assert "Ada – located in – Newbridge (2022-09 to …)" in page
     assert "quote is verbatim" in page
     assert '<span class="state no">' in page
     assert page_of(batch.carriers.get().reference) in page
