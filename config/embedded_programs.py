@@ -20,6 +20,7 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 from config.embedded_home import POSTGRES_SOCKET, VALKEY_SOCKET, EmbeddedError, Home, binaries, existing, open_in_state
+from config.hardware import usable_bytes
 
 LOG_MAX_BYTES = 10 * 1024 * 1024
 LOG_LINES_SHOWN = 12
@@ -33,7 +34,8 @@ POSTGRES_SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "100",
-    "shared_buffers": "256MB",
+    # A ledger of millions is kept warm on a large machine, and a small one is left its memory.
+    "shared_buffers": f"{max(128, min(2048, usable_bytes() // 16 >> 20))}MB",
     "huge_pages": "off",  # a container may promise some and then kill who touches them
     "max_wal_size": "2GB",
     "synchronous_commit": "on",
