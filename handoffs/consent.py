@@ -40,7 +40,12 @@ def granted(source_id: int) -> bool:
 def ask(source: Source) -> None:
     """Raise Consent, with the remedy, if nobody allows that the source is looked at now."""
     if not granted(source.pk):
-        raise Consent(Reason.NO_CONSENT, f"manage.py consent grant {source}")
+        raise missing(source)
+
+
+def missing(source: Source | int) -> Consent:
+    """The failure of a source, or of one by its id, that nobody allows to be taken in."""
+    return Consent(Reason.NO_CONSENT, f"manage.py consent grant {source}")
 
 
 def ended(sources: Collection[int]) -> list[int]:

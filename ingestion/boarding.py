@@ -21,7 +21,10 @@ WITH boarded AS (
                                 lease_until = now() + %(lease)s * interval '1 s'
   FROM handoffs_source s
   WHERE f.id = %(flight)s AND f.status = 'open' AND f.stage = %(stage)s AND f.worker = '' AND s.id = f.source_id
-  RETURNING f.id, f.fence, f.source_id, s.reflection_id, s.paused
+  RETURNING f.id, f.fence, f.source_id, s.reflection_id, s.paused, EXISTS (
+    SELECT FROM handoffs_grant g WHERE g.source_id = s.id) AND NOT EXISTS (
+    SELECT FROM handoffs_grant g WHERE g.source_id = s.id AND g.revoked_at IS NULL
+      AND (g.expires_at IS NULL OR g.expires_at > now())) AS withdrawn
 ),
 items AS (
   SELECT r.id, r.handoff_id, h.reference_id, f.external_id, f.media_type, h.payload_id, h.size_bytes, r.attempts,
@@ -33,12 +36,17 @@ items AS (
   JOIN handoffs_handoff h ON h.id = r.handoff_id JOIN handoffs_reference f ON f.id = h.reference_id
   WHERE r.flight_id = %(flight)s AND r.status = 'running' AND r.stage = %(stage)s
 )
-SELECT b.fence, b.source_id, b.reflection_id, b.paused, items.* FROM boarded b LEFT JOIN items ON items.flight_id = b.id
-ORDER BY items.id
+SELECT b.fence, b.source_id, b.reflection_id, b.paused, b.withdrawn, items.*
+FROM boarded b LEFT JOIN items ON items.flight_id = b.id ORDER BY items.id
 """
-# The flight's row is locked and its fence compared on that row itself; then the runs are, each on its own columns.
+# The flight's row is locked and its fence compared on that row itself; then the runs are, each on its own columns. What
+# is being applied keeps the grant that it rests on: whoever withdraws it has the last word after that, and not amid it.
 LEAVE = """
-WITH gone AS (
+WITH allowed AS MATERIALIZED (
+  SELECT id FROM handoffs_grant
+  WHERE source_id = %(source)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) {lock}
+),
+gone AS (
   UPDATE ingestion_flight SET worker = '', stage = %(next)s, lease_until = now() + %(lease)s * interval '1 s'
   WHERE id = %(flight)s AND status = 'open' AND fence = %(fence)s
   RETURNING id
@@ -47,7 +55,9 @@ aboard AS (
   SELECT r.id, r.stage FROM ingestion_ingestrun r JOIN gone ON r.flight_id = gone.id WHERE r.status = 'running'
   ORDER BY r.id FOR UPDATE OF r
 )
-SELECT NULL::bigint, '' FROM gone UNION ALL SELECT id, stage FROM aboard
+SELECT NULL::bigint, '', EXISTS (SELECT FROM handoffs_grant WHERE source_id = %(source)s)
+                         AND NOT EXISTS (SELECT FROM allowed) FROM gone
+UNION ALL SELECT id, stage, false FROM aboard
 """
 
 
@@ -78,6 +88,7 @@ class Boarded:
     """The hold on a flight, and who goes on.
 
     `coming` are the handoffs that nobody had begun yet, `called_off` the runs whose end was asked for, and by whom.
+    `withdrawn`: somebody allowed that the source is taken in, and nobody does any more.
     """
 
     hold: Boarding
@@ -85,18 +96,23 @@ class Boarded:
     coming: list[int]
     called_off: Mapping[int, str]
     paused: bool
+    withdrawn: bool
 
     @property
     def asked_to_stop(self) -> bool:
-        return self.paused or bool(self.called_off)
+        return self.paused or self.withdrawn or bool(self.called_off)
 
 
 @dataclass(frozen=True)
 class Aboard:
-    """Who is still on the flight, locked: the runs that stand before the boarded stage, and how many stand later."""
+    """Who is still on the flight, locked: the runs that stand before the boarded stage, and how many stand later.
+
+    `withdrawn`: nobody allows any more that their source is taken in.
+    """
 
     here: frozenset[int]
     others: int
+    withdrawn: bool
 
 
 def board(flight_id: int, stage: str, *, worker: str, needs: Sequence[str] = ()) -> Boarded | None:
@@ -108,8 +124,8 @@ def board(flight_id: int, stage: str, *, worker: str, needs: Sequence[str] = ())
     found = statements.rows(BOARD, parameters)
     if not found:
         return None
-    fence, source_id, reflection_id, paused = found[0][:4]
-    aboard = [row[4:] for row in found if row[4] is not None]
+    fence, source_id, reflection_id, paused, withdrawn = found[0][:5]
+    aboard = [row[5:] for row in found if row[5] is not None]
     called_off = {run_id: asked_by for run_id, *_, asked_by, _, _ in aboard if asked_by}
     going = [row for row in aboard if row[0] not in called_off]
     return Boarded(
@@ -118,6 +134,7 @@ def board(flight_id: int, stage: str, *, worker: str, needs: Sequence[str] = ())
         coming=[handoff_id for _, handoff_id, *_, queued, _ in going if queued],
         called_off=called_off,
         paused=paused,
+        withdrawn=withdrawn,
     )
 
 
@@ -131,12 +148,13 @@ def leave(boarding: Boarding) -> Aboard | None:
         "fence": boarding.fence,
         "next": boarding.next,
         "lease": settings.LEASE_S,
+        "source": boarding.source_id,
     }
-    found = statements.rows(LEAVE, parameters)
+    found = statements.rows(LEAVE.replace("{lock}", "FOR SHARE" if boarding.stage == ORDER[-1] else ""), parameters)
     if not found:
         return None
-    here = frozenset(run_id for run_id, stage in found if stage == boarding.stage)
-    return Aboard(here, len(found) - 1 - len(here))
+    here = frozenset(run_id for run_id, stage, _ in found if stage == boarding.stage)
+    return Aboard(here, len(found) - 1 - len(here), any(withdrawn for _, _, withdrawn in found))
 
 
 def hand_back(boarding: Boarding) -> None:

@@ -11,6 +11,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 from structlog.contextvars import bound_contextvars
 
+from handoffs import consent
 from handoffs.lifecycles import HANDOFF
 from handoffs.models import Handoff
 from ingestion import claims, failing, landing, proposals, stages, usage
@@ -114,6 +115,8 @@ def settle(boarding: Boarding, work: stages.StageWork, found: Sequence[Outcome],
         if aboard is None:
             log.warning("lease lost", flight=boarding.flight_id, stage=boarding.stage)
             return False
+        if aboard.withdrawn and consent.ended([boarding.source_id]):  # it may have been given anew meanwhile
+            found = [Failed(one.item, consent.missing(boarding.source_id), spent=one.spent) for one in found]
         done = [one for one in found if isinstance(one, Done) and one.item.run_id in aboard.here]
         settled = settlement(boarding, done)
         failed = [one for one in found if isinstance(one, Failed) and one.item.run_id in aboard.here]

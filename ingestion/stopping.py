@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 
+from handoffs import consent
 from handoffs.lifecycles import HANDOFF
 from handoffs.models import Handoff
 from ingestion.boarding import Boarded
+from ingestion.failing import stop_source
 from ingestion.lifecycles import FLIGHT, RUN
 from ingestion.models import Flight, IngestRun
 from ledger.lifecycle import FromNow, Step, take
@@ -14,14 +16,17 @@ from ledger.reasons import Reason
 def heed(boarded: Boarded) -> bool:
     """End the runs that were called off; of a paused source let all others wait. False when the flight ends here.
 
-    Needs the transaction in which the flight was boarded.
+    A source whose consent was withdrawn is paused by that. Needs the transaction in which the flight was boarded.
     """
     asked: dict[str, list[int]] = defaultdict(list)
     for run_id, asked_by in boarded.called_off.items():
         asked[asked_by].append(run_id)
     steps = [step for asked_by, runs in sorted(asked.items()) for step in _let_off(boarded, runs, by=asked_by)]
-    take(*steps, *(_stop(boarded) if boarded.paused else ()))
-    return not boarded.paused
+    stops = boarded.paused or boarded.withdrawn
+    take(*steps, *(_stop(boarded) if stops else ()))
+    if boarded.withdrawn:
+        stop_source(boarded.hold.source_id, consent.missing(boarded.hold.source_id), by=boarded.hold.worker)
+    return not stops
 
 
 def _let_off(boarded: Boarded, runs: list[int], *, by: str) -> list[Step]:
@@ -37,7 +42,7 @@ def _stop(boarded: Boarded) -> list[Step]:
     hold = boarded.hold
     waiting = IngestRun.objects.aboard(hold.flight_id).exclude(pk__in=boarded.called_off)
     flight = Flight.objects.filter(pk=hold.flight_id)
-    paused = Reason.PAUSED
+    paused = Reason.NO_CONSENT if boarded.withdrawn else Reason.PAUSED
     return [
         RUN.step(
             waiting,

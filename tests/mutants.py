@@ -114,6 +114,9 @@ GUARDS = [
     code("consent before reading", "ingestion/test_consent.py before_anything_is_read", "ingestion/sync.py", "            consent.ask(self.source)", "            pass"),
     code("no way around a withdrawn consent", "ingestion/test_consent.py under_way", OPERATING, "ended = consent.ended(asked)", "ended = []"),
     unique("one_open_grant_per_source", "ingestion/test_consent.py one_open"),
+    code("consent when a flight is boarded", "ingestion/test_consent.py before_any_sweep", BOARDING, "self.paused or self.withdrawn or", "self.paused or"),
+    code("consent before anything is written", "ingestion/test_consent.py before_anything_is_written", "ingestion/flights.py", "if aboard.withdrawn and", "if False and"),
+    code("a withdrawal waits for an apply", "ingestion/test_consent.py last_word", BOARDING, '"FOR SHARE"', '""'),
     code("not taken out while it is synced", "ingestion/test_enrolling.py being_synced", "ingestion/sync.py", "    if not alone:", "    if False:"),
     # constraints of runs and flights
     unique("one_active_run_per_handoff", f"{CONSTRAINTS_DIE} handoff_has_one_active"),
@@ -146,7 +149,7 @@ GUARDS = [
     code("a paused source holds", f"{DISPATCH_DIES} paused", "ingestion/fairness.py", "waits = source.paused or", "waits ="),
     code("a cancel looks under a lock", f"{OPERATING_DIES} put_on_a_flight", OPERATING, "ORDER BY id FOR UPDATE", "ORDER BY id"),
     code("a cancel is heeded", f"{OPERATING_DIES} under_way", "ingestion/stopping.py", "for run_id, asked_by in boarded.called_off.items():", "for run_id, asked_by in ():"),
-    code("a pause is heeded", f"{OPERATING_DIES} stops_before", "ingestion/stopping.py", "return not boarded.paused", "return True"),
+    code("a pause is heeded", f"{OPERATING_DIES} stops_before", "ingestion/stopping.py", "return not stops", "return True"),
     code("what comes in meets the pause", f"{OPERATING_DIES} being_paused", INTAKE, "WHERE id = %s FOR SHARE", "WHERE id = %s"),
     # failing and quarantine
     code("a refused key pauses the source", f"{POLICIES_DIE} refused_key", "ingestion/failing.py", "if why := [", "if why := [] and ["),

@@ -8,13 +8,16 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from handoffs.models import Grant, Handoff, Source
-from ingestion import dispatch, sync
+from ingestion import consenting, dispatch, sync
+from ingestion.auditing import audit
 from ingestion.ingesting import register
 from ingestion.models import IngestRun
 from ingestion.planning import plan
 from ingestion.recovery import sweep
 from ledger.failures import Consent
 from ledger.models import Event
+from ledger.reasons import Reason
+from patches.models import Passage, PatchBatch
 from tests.builders import make_source
 from tests.flying import deliver, fly, open_flights, work_off
 from tests.ingestion.test_commands import said
@@ -95,6 +98,89 @@ def test_what_is_under_way_stops_at_the_next_stage_and_goes_on_when_it_is_allowe
     assert said("consent", "grant", source.pk)["done"]["let_go"] == 1
     work_off()
     assert set(Handoff.objects.values_list("status", flat=True)) == {"ingested"}
+
+
+def assert_held(source: Source) -> None:
+    """Nothing of it was applied, and what there is waits with the reason."""
+    assert not Passage.objects.filter(live=True).exists()
+    assert not PatchBatch.objects.filter(status="applied").exists()
+    assert set(IngestRun.objects.values_list("status", "reason", "attempts")) == {("pending", "no_consent", 0)}
+    source.refresh_from_db()
+    assert (source.paused, Reason.NO_CONSENT.label in source.paused_why) == (True, True)
+
+
+def assert_let_go(source: Source) -> None:
+    said("consent", "grant", source.pk)
+    work_off()
+    assert set(Handoff.objects.values_list("status", flat=True)) == {"ingested"}
+    assert Passage.objects.filter(live=True).count() == Handoff.objects.count()
+
+
+@pytest.mark.usefixtures("models")
+@pytest.mark.parametrize("stage", ["fetch", "fact", "eval", "apply"])
+def test_a_consent_that_ends_while_a_stage_works_is_seen_before_anything_is_written(stage, at, settings):
+    settings.OPEN_FLIGHTS = 1  # so that all that waits goes in one
+    source = make_source()
+    deliver(source, a="one text", b="another")
+    dispatch.tick()
+    [flight] = open_flights()
+    at(f"{stage}.boarded", lambda: end(source))
+    fly(flight)
+    work_off()
+    assert_held(source)
+    assert audit() == []
+    assert_let_go(source)
+
+
+@pytest.mark.usefixtures("models")
+def test_a_consent_that_ended_is_seen_by_who_boards_before_any_sweep():
+    source = make_source()
+    deliver(source, a="one text")
+    dispatch.tick()
+    [flight] = open_flights()
+    fly(flight, until="eval")
+    end(source)
+    flight.refresh_from_db()
+    fly(flight)
+    assert_held(source)
+    assert_let_go(source)
+
+
+@pytest.mark.usefixtures("models")
+@pytest.mark.django_db(transaction=True)
+def test_a_withdrawal_waits_for_what_is_being_applied_and_then_has_the_last_word(at, elsewhere):
+    source = make_source()
+    deliver(source, a="one text")
+    dispatch.tick()
+    [flight] = open_flights()
+    waits = []
+
+    def withdraw() -> None:
+        waits.append(elsewhere(consenting.revoke, Source.objects.filter(pk=source.pk), by="ann"))
+        assert not waits[0].done()
+
+    at("apply.before_commit", withdraw)
+    fly(flight)
+    assert waits[0].result(timeout=5).of("revoked") == [source.pk]
+    assert PatchBatch.objects.get().status == "applied"
+
+
+@pytest.mark.usefixtures("models")
+def test_seeing_that_a_consent_ended_costs_the_same_for_any_number(settings, statement_count, at):
+    settings.OPEN_FLIGHTS, settings.FLIGHT_RUNS = 1, 20
+    counts = []
+    for size in (2, 12):
+        source = make_source()
+        deliver(source, **{f"n{n}": f"text {size} {n}" for n in range(size)})
+        dispatch.tick()
+        [flight] = open_flights()
+        fly(flight, until="eval")
+        at("apply.boarded", lambda source=source: end(source))
+        flight.refresh_from_db()
+        statement_count()
+        fly(flight)
+        counts.append(statement_count())
+    assert counts[0] == counts[1]
 
 
 def test_the_sweep_holds_sources_whose_consent_ended(source):
