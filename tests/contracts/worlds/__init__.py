@@ -11,10 +11,11 @@ WORLDS: Mapping[str, str] = {
     "local_files": "tests.contracts.worlds.local_files.Folder",
     "obsidian": "tests.contracts.worlds.obsidian.Vault",
     "github": "tests.contracts.worlds.github.Repository",
+    "github over git": "tests.contracts.worlds.github.OverGit",
     "web": "tests.contracts.worlds.web.Pages",
 }
 
 
-def world_of(kind: str) -> type[World]:
-    found: type[World] = import_string(WORLDS[kind])
+def world_of(name: str) -> type[World]:
+    found: type[World] = import_string(WORLDS[name])
     return found
