@@ -60,6 +60,7 @@ class Reason(models.TextChoices):
     VISIT_OVER = "visit_over", "A part is done; the rest goes on with the next visit"
     FORBIDDEN_ADDRESS = "forbidden_address", "At an address that is not public, or none; it was not asked"
     ROBOTS = "robots", "The site asks programs not to read it"
+    NOT_FOUND_PAGE = "not_found_page", "It answers with the page that its site shows where it has none"
     PAGE_LIMIT = "page_limit", "There are more pages than the source may have"
     UNTRUSTED = "untrusted", "The remote side's certificate does not prove that it is who we asked for"
     BACKLOG = "backlog", "Too many handoffs wait, and nobody takes any"

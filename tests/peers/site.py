@@ -2,12 +2,14 @@
 
 import hashlib
 import html
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from ingestion.connectors.web.addresses import plain
 from tests.peers.http import Answer, Peer, Request
 
+INVENTED = "sluicegate-asks"
 PROSE = "It was a long summer, and the orchard stood in full leaf until the end of September. " * 12
 
 
@@ -21,7 +23,7 @@ class Page:
 
 
 class Site:
-    """Serves `pages` by their paths; what is in `gone` is answered with 410, what it does not have with 404."""
+    """Serves `pages` by their paths; what is in `gone` is answered with 410, what it does not have with `nothing`."""
 
     def __init__(self) -> None:
         self.peer = Peer(self.answer)
@@ -30,6 +32,7 @@ class Site:
     def reset(self) -> None:
         self.peer.heal()
         self.pages, self.gone = dict[str, Page](), set[str]()
+        self.nothing: Callable[[str], Answer] = lambda _: Answer(404, b"Not Found", {"Content-Type": "text/html"})
 
     @property
     def url(self) -> str:
@@ -39,7 +42,8 @@ class Site:
         return plain(self.url + path)
 
     def asked(self) -> list[str]:
-        found = [request.target for request in self.peer.asked]
+        """What was asked since the last time; what was made up, to see how the site answers it, is INVENTED."""
+        found = [INVENTED if INVENTED in request.target else request.target for request in self.peer.asked]
         self.peer.clear()
         return found
 
@@ -58,7 +62,7 @@ class Site:
             return Answer(410, b"Gone")
         page = self.pages.get(path)
         if page is None:
-            return Answer(404, b"Not Found", {"Content-Type": "text/html"})
+            return self.nothing(path)
         headers = {"Content-Type": page.media_type} if page.media_type else {}
         headers |= {"ETag": f'"{hashlib.sha256(page.body).hexdigest()[:16]}"'} if page.tagged else {}
         headers |= page.headers

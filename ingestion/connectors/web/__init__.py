@@ -46,15 +46,18 @@ class Web:
         delay_s: float = 1.0,
         miss_rounds: int = 3,
         miss_days: float = 2.0,
+        recheck_days: float = 7.0,
     ) -> None:
         self.seeds, self.sitemaps = [_address(seed) for seed in seeds], [_address(each) for each in sitemaps]
         if not self.seeds and not self.sitemaps:
             raise ValueError("seeds: give the address of a page to begin with")
         if not 1 <= pages <= PAGES_MOST:
             raise ValueError(f"pages: between 1 and {PAGES_MOST}")
+        if min(depth, delay_s, miss_rounds, miss_days, recheck_days) < 0:
+            raise ValueError("depth, delay_s, miss_rounds, miss_days and recheck_days: none of them below 0")
         self.site = Site([*self.seeds, *self.sitemaps], [_address(each) for each in within], include, exclude)
         self.scope = _digest(self.seeds, self.sitemaps, within, include, exclude, depth, pages)
-        self.bounds = Bounds(delay_s, depth, pages, miss_rounds, miss_days)
+        self.bounds = Bounds(delay_s, depth, pages, miss_rounds, miss_days, recheck_days)
         self.fetcher = Fetcher(Guard(settings.WEB_NETWORKS))
         self.spool = Spool()
 

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from ingestion import reading
 from ingestion.connectors.spool import Spool
-from ingestion.connectors.web import markup, robots
+from ingestion.connectors.web import absence, markup, robots
 from ingestion.connectors.web.addresses import Site, origin, plain
 from ingestion.connectors.web.fetching import Answer, Fetcher
 from ingestion.connectors.web.frontier import Frontier, Place
@@ -22,7 +22,7 @@ from ledger.reasons import Reason
 SITEMAP, SEED = -1, 0
 DOWN = 3  # failures one after the other, before a host is left alone until the next visit
 STRETCH = 20  # pages one after the other, where the site names no delay
-UNCHANGED, MISSING, GONE, ERROR = 304, 404, 410, 400
+FOUND, UNCHANGED, MISSING, GONE, ERROR = 200, 304, 404, 410, 400
 DAY_S = 86_400
 KINDS = (HTML, "application/xhtml+xml", PLAIN, MARKDOWN, PDF, DOCX)
 
@@ -31,7 +31,8 @@ KINDS = (HTML, "application/xhtml+xml", PLAIN, MARKDOWN, PDF, DOCX)
 class Bounds:
     """How far and how fast a site is gone through: `delay_s` between two requests, where it does not want more.
 
-    A page is taken for gone when it was missed in so many rounds, over so many days.
+    A page is taken for gone when it was missed in so many rounds, over so many days. Every `recheck_days` all of them
+    are asked for, whatever the sitemaps say.
     """
 
     delay_s: float
@@ -39,6 +40,7 @@ class Bounds:
     pages: int
     miss_rounds: int
     miss_days: float
+    recheck_days: float
 
 
 class Crawl:
@@ -49,6 +51,8 @@ class Crawl:
         self.failed: Transient | None = None
         self.failures: dict[str, int] = {}  # by origin, one after the other
         self.asked = 0
+        self.tried: set[str] = set()  # hosts that were asked for what they cannot have
+        self.read: tuple[Answer | None, str] = (None, "")  # what was read last
         self.now_s = int(time.time())
 
     def entries(self, seeds: Sequence[str], sitemaps: Sequence[str]) -> Iterator[Entry]:
@@ -76,7 +80,7 @@ class Crawl:
         yield Checkpoint(self.frontier.cursor())
 
     def _begin(self, seeds: Sequence[str], sitemaps: Sequence[str]) -> None:
-        self.frontier.begin()
+        self.frontier.begin(self.now_s, self.bounds.recheck_days * DAY_S)
         for url in seeds:
             self.frontier.add(url, SEED)
         for url in (*sitemaps, *self._told_of(seeds)):
@@ -100,7 +104,9 @@ class Crawl:
         if self.failures.get(host, 0) >= DOWN:
             return
         try:
-            if self._allowed(url):
+            if place.depth > SEED and host not in self.tried and self.frontier.absent.get(host, "?") == "?":
+                self._learn_absence(host, url)
+            if self.failures.get(host, 0) < DOWN and self._allowed(url):
                 answer = self._ask(url, place)
                 self.failures[host] = 0
                 yield from self._understand(url, place, answer)
@@ -111,6 +117,32 @@ class Crawl:
         except Malformed as failure:
             place.done = True
             yield Unlisted(url, failure.reason)
+
+    def _learn_absence(self, host: str, url: str) -> None:
+        """Ask the host once for a page that it cannot have, before the first one that is not a seed.
+
+        One that does not answer is asked again by the next visit, and then taken at its word. Raises RateLimited.
+        """
+        nowhere, again = absence.invented(url), host in self.frontier.absent
+        self.tried.add(host)
+        try:
+            if self._allowed(nowhere):
+                self.frontier.absent[host] = ""
+                self.frontier.absent[host] = self._looks(nowhere)
+        except RateLimited:
+            raise
+        except Transient as failure:
+            if not again:
+                self.frontier.absent[host], self.failed = "?", failure
+        except Malformed:  # robots.txt keeps us from it, or it cannot be read
+            self.frontier.absent[host] = ""
+
+    def _looks(self, nowhere: str) -> str:
+        """How what cannot be there is answered; "" if by the status, or by sending us elsewhere."""
+        answer = self._ask(nowhere, Place(SEED))
+        if answer.status != FOUND or plain(answer.url) != nowhere or not _is_markup(answer):
+            return ""
+        return absence.look(self._said(nowhere, answer), nowhere)
 
     def _allowed(self, url: str) -> bool:
         """Whether the page may be asked for now. Where its host's rules are not to be had it waits for the host.
@@ -160,7 +192,7 @@ class Crawl:
     def _understand(self, url: str, place: Place, answer: Answer) -> Iterator[Entry]:
         found = plain(answer.url)
         if answer.status == UNCHANGED:
-            place.found()
+            place.same(self.now_s)
         elif answer.status in (MISSING, GONE) or answer.leads_to:
             place.missed(self.now_s, gone=answer.status == GONE)
             yield Unlisted(url, Reason.VANISHED)
@@ -168,8 +200,8 @@ class Crawl:
             place.done = True
             yield Unlisted(url, Reason.KEY_REFUSED)
         elif place.depth == SITEMAP:
-            place.there(answer.headers)
-            self._follow_sitemap(answer)
+            place.there(answer.headers, self.now_s)
+            self._follow_sitemap(place, answer)
         elif found == url:
             yield from self._page(url, place, answer)
         else:  # the address leads to another, which is the page's own
@@ -178,38 +210,45 @@ class Crawl:
             if other and (other.missing_since or not other.done):
                 yield from self._page(found, other, answer, sent_by=url)
 
-    def _follow_sitemap(self, answer: Answer) -> None:
-        pages, further = markup.sitemap(answer.body)
-        for url in further:
+    def _follow_sitemap(self, place: Place, answer: Answer) -> None:
+        told = markup.sitemap(answer.body)
+        if told.changed:  # what it says stands for asking its pages: it is read anew in each round
+            place.validator = ""
+        for url in told.further:
             if url in self.site:
                 self.frontier.add(url, SITEMAP)
-        for url in pages:
-            if url in self.site:
-                self.frontier.add(url, SEED + 1)
+        for url in told.pages:
+            page = self.frontier.add(url, SEED + 1) if url in self.site else None
+            if page and page.depth > SEED:
+                page.claimed(told.changed.get(url, ""), believed=not self.frontier.whole)
 
     def _page(self, url: str, place: Place, answer: Answer, sent_by: str = "") -> Iterator[Entry]:
-        place.there(answer.headers)
         if not _is_read(answer.media_type):
+            place.there(answer.headers, self.now_s)
             yield Unlisted(url, Reason.UNSUPPORTED_TYPE)
-            return
-        if not answer.whole:
+        elif not answer.whole:
+            place.there(answer.headers, self.now_s)
             yield Listed(url, f"{len(answer.body)}+", len(answer.body) + 1, answer.media_type)
-            return
-        if _is_markup(answer):
-            head = markup.head_of(answer.body, answer.url, answer.media_type, answer.headers.get("x-robots-tag", ""))
-            own = markup.canonical(head)
-            self._follow(markup.addresses(head), place.depth + 1)
-            if own != sent_by and _is_variant(own, url) and own in self.site and self.frontier.add(own, place.depth):
-                place.missed(self.now_s)  # the page is listed by the address that it calls its own
-                return
-            if markup.hidden(head):
-                place.missed(self.now_s)
-                yield Unlisted(url, Reason.ROBOTS)
-                return
-        if self.site.listed(url):
+        elif place.depth > SEED and self._is_absence(url, answer):
+            place.missed(self.now_s)
+            yield Unlisted(url, Reason.NOT_FOUND_PAGE)
+        elif _is_markup(answer) and (why := self._leads_on(url, place, answer, sent_by)) is not None:
+            place.missed(self.now_s)
+            yield from why
+        elif self.site.listed(url):
+            place.there(answer.headers, self.now_s)
             yield self._listed(url, answer)
         else:
             place.missed(self.now_s, gone=True)  # it may have been an item by other options
+
+    def _leads_on(self, url: str, place: Place, answer: Answer, sent_by: str) -> Sequence[Entry] | None:
+        """Follow the page's links; None for one that is an item, else what is said of it."""
+        head = markup.head_of(answer.body, answer.url, answer.media_type, answer.headers.get("x-robots-tag", ""))
+        own = markup.canonical(head)
+        self._follow(markup.addresses(head), place.depth + 1)
+        if own != sent_by and _is_variant(own, url) and own in self.site and self.frontier.add(own, place.depth):
+            return ()  # the page is listed by the address that it calls its own
+        return (Unlisted(url, Reason.ROBOTS),) if markup.hidden(head) else None
 
     def _follow(self, urls: Sequence[str], depth: int) -> None:
         if depth <= self.bounds.depth:
@@ -217,15 +256,26 @@ class Crawl:
                 if url in self.site:
                     self.frontier.add(url, depth)
 
+    def _is_absence(self, url: str, answer: Answer) -> bool:
+        """Whether the page is what its host answers with where it has none."""
+        known = self.frontier.absent.get(origin(url), "")
+        return len(known) > 1 and _is_markup(answer) and absence.look(self._said(url, answer), url) == known
+
     def _listed(self, url: str, answer: Answer) -> Listed:
         """Sign the page by its text: what else is in a page changes with every answer."""
-        try:
-            document = reading.read(answer.body, url, answer.media_type)
-            said = f"{document.title}\n{document.text}".encode()
-        except Malformed:
-            said = answer.body  # it is taken in, and fails where all can see why
+        said = self._said(url, answer).encode() or answer.body  # it is taken in, and fails where all can see why
         self.spool.put(url, answer.media_type.encode() + b"\n" + answer.body)
         return Listed(url, hashlib.sha256(said).hexdigest(), len(answer.body), answer.media_type, Signs.STRONG)
+
+    def _said(self, url: str, answer: Answer) -> str:
+        """The page's title and text; "" for one that cannot be read."""
+        if self.read[0] is not answer:
+            try:
+                document = reading.read(answer.body, url, answer.media_type)
+                self.read = (answer, f"{document.title}\n{document.text}")
+            except Malformed:
+                self.read = (answer, "")
+        return self.read[1]
 
 
 def _is_read(media_type: str) -> bool:

@@ -5,6 +5,7 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from ingestion.ports import Cursor
@@ -12,6 +13,7 @@ from ingestion.ports import Cursor
 MOST_CHARS = 60_000  # of a cursor
 VALIDATOR_CHARS = 100
 DAY_S = 86_400
+RACY_S = 2 * DAY_S
 FORGET_S = 30 * DAY_S
 TRIES = 2  # of a page, before the round goes on without it
 
@@ -21,7 +23,8 @@ class Place:
     """A page: how far from a seed, and what was found there. A sitemap has a depth below zero.
 
     `validator` is "e" and an entity tag, or "m" and a date. `missing_since` is in seconds of the epoch, 0 for a page
-    that was there; `misses` counts the rounds since, `fails` how often it could not be asked, up to TRIES.
+    that was there; `misses` counts the rounds since, `fails` how often it could not be asked, up to TRIES. `lastmod` is
+    the change that a sitemap tells of, with "?" before it as long as the page was not asked for since.
     """
 
     depth: int
@@ -31,6 +34,7 @@ class Place:
     gone: bool = False
     done: bool = False
     fails: int = 0
+    lastmod: str = ""
 
     @property
     def conditions(self) -> dict[str, str]:
@@ -38,11 +42,25 @@ class Place:
             return {}
         return {"If-None-Match" if self.validator[0] == "e" else "If-Modified-Since": self.validator[1:]}
 
-    def there(self, headers: Mapping[str, str]) -> None:
+    def claimed(self, lastmod: str, *, believed: bool) -> None:
+        """Hear from a sitemap when the page changed last: one that was asked for since need not be asked now."""
+        if believed and lastmod and lastmod == self.lastmod and not self.missing_since:
+            self.found()
+        else:
+            self.lastmod = f"?{lastmod}" if lastmod else ""
+
+    def there(self, headers: Mapping[str, str], now_s: int) -> None:
         tag, date = headers.get("etag", ""), headers.get("last-modified", "")
         self.validator = (
             f"e{tag}" if tag and len(tag) <= VALIDATOR_CHARS else f"m{date[:VALIDATOR_CHARS]}" if date else ""
         )
+        self.same(now_s)
+
+    def same(self, now_s: int) -> None:
+        """It was answered. A change of yesterday or today may be followed by one that is told by the same day."""
+        settled = datetime.fromtimestamp(now_s - RACY_S, UTC).date().isoformat()
+        if self.lastmod.startswith("?") and self.lastmod[1:11] < settled:
+            self.lastmod = self.lastmod[1:]
         self.found()
 
     def found(self) -> None:
@@ -51,7 +69,7 @@ class Place:
     def missed(self, now_s: int, *, gone: bool = False) -> None:
         self.misses += 1
         self.missing_since = self.missing_since or now_s
-        self.gone, self.done, self.validator, self.fails = gone, True, "", 0
+        self.gone, self.done, self.validator, self.fails, self.lastmod = gone, True, "", 0, ""
 
     def failed(self) -> bool:
         """Note that it could not be asked; return whether the round goes on without it."""
@@ -62,13 +80,20 @@ class Place:
 
 @dataclass
 class Frontier:
-    """The pages by their addresses, at most `most`. `scope` stands for the options that they were found by."""
+    """The pages by their addresses, at most `most`. `scope` stands for the options that they were found by.
+
+    A round is `whole` if it believes no sitemap, the last of which began at `whole_at`. `absent` has by hosts how they
+    look where they have nothing: "" for one that says so by its status, "?" for one that did not answer.
+    """
 
     most: int
     scope: str = ""
     pages: dict[str, Place] = field(default_factory=dict)
     open: bool = False  # a round is under way
     full: bool = False  # there were more pages than may be
+    whole: bool = True
+    whole_at: int = 0
+    absent: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, cursor: Cursor, most: int, scope: str) -> "Frontier":
@@ -77,10 +102,12 @@ class Frontier:
             return cls(most, scope)
         rows = json.loads(zlib.decompress(base64.b85decode(cursor["pages"])))
         found = cls(most, scope, {url: Place(*row) for url, *row in rows}, cursor["open"], cursor["full"])
+        found.whole, found.whole_at = cursor.get("whole", True), cursor.get("whole_at", 0)
+        found.absent = dict(cursor.get("absent", {}))
         if cursor["scope"] != scope:
             found.open = False
             for place in found.pages.values():
-                place.validator = ""
+                place.validator = place.lastmod = ""
         return found
 
     def cursor(self) -> Cursor:
@@ -88,7 +115,7 @@ class Frontier:
         packed = self._packed(self.pages)
         if len(packed) > MOST_CHARS:
             for place in self.pages.values():
-                place.validator = ""
+                place.validator = place.lastmod = ""
             packed = self._packed(self.pages)
         while len(packed) > MOST_CHARS:
             self.full = True
@@ -96,7 +123,8 @@ class Frontier:
             for url in unseen[-max(1, len(self.pages) // 10) :]:
                 del self.pages[url]
             packed = self._packed(self.pages)
-        return {"pages": packed, "open": self.open, "full": self.full, "scope": self.scope}
+        told = {"open": self.open, "full": self.full, "whole": self.whole, "whole_at": self.whole_at}
+        return {"pages": packed, **told, "scope": self.scope, "absent": self.absent}
 
     @staticmethod
     def _packed(pages: dict[str, Place]) -> str:
@@ -104,9 +132,12 @@ class Frontier:
         written = json.dumps(rows, separators=(",", ":"), ensure_ascii=False).encode()
         return base64.b85encode(zlib.compress(written, 9)).decode("ascii")
 
-    def begin(self) -> None:
-        """Begin a round through all that is known."""
+    def begin(self, now_s: int, whole_each_s: float) -> None:
+        """Begin a round through all that is known; after so long, one that believes nothing of what was told."""
         self.open, self.full = True, False
+        self.whole = now_s - self.whole_at >= whole_each_s
+        if self.whole:
+            self.whole_at, self.absent = now_s, {}
         for place in self.pages.values():
             place.done, place.fails = False, min(place.fails, TRIES - 1)  # what failed before has one try alone
 

@@ -2,7 +2,8 @@
 
 import gzip
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from ingestion.connectors.web.addresses import plain
 from ingestion.reading import decoding
 
 LINKS_MOST = 20_000
+DAY = re.compile(r"\d{4}-\d\d-\d\d[\dTZ:.+-]{0,24}")  # of W3C's date and time formats those that name a day
 SITEMAP_BYTES = 50 << 20  # by the protocol of sitemaps.org
 
 
@@ -86,27 +88,42 @@ def _joined(base: str, link: str) -> str:
         return ""
 
 
-def sitemap(data: bytes) -> tuple[Sequence[str], Sequence[str]]:
-    """Return the pages and the further sitemaps that a sitemap names, packed or not; what is broken ends it."""
+@dataclass(frozen=True)
+class Sitemap:
+    """The pages and the further sitemaps that one names; of pages, when it says that they changed last."""
+
+    pages: Sequence[str] = ()
+    further: Sequence[str] = ()
+    changed: Mapping[str, str] = field(default_factory=dict)
+
+
+def sitemap(data: bytes) -> Sitemap:
+    """Read a sitemap, packed or not; what is broken ends it."""
     if data.startswith(b"\x1f\x8b"):
         try:
             with gzip.open(io.BytesIO(data)) as packed:
                 data = packed.read(SITEMAP_BYTES)
         except (OSError, EOFError):
-            return (), ()
+            return Sitemap()
     if data.lstrip()[:1] != b"<":  # a plain list is a sitemap too
-        return [found for line in data.decode("utf-8", "replace").split() if (found := plain(line))], ()
+        return Sitemap([found for line in data.decode("utf-8", "replace").split() if (found := plain(line))])
     named: dict[str, list[str]] = {"url": [], "sitemap": []}
+    changed: dict[str, str] = {}
+    url = moment = ""
     # no entity is resolved, nothing else is loaded
     reading = etree.iterparse(io.BytesIO(data), resolve_entities=False, no_network=True, load_dtd=False, recover=True)
     with suppress(etree.XMLSyntaxError):
         for _, element in reading:
-            parent = element.getparent()
-            if _name(element) == "loc" and _name(parent) in named and (url := plain(element.text or "")):
-                named[_name(parent)].append(url)
-            elif _name(element) in named:
+            name, parent = _name(element), _name(element.getparent())
+            if name == "loc" and parent in named and (url := plain(element.text or "")):
+                named[parent].append(url)
+            elif name == "lastmod" and parent == "url" and (day := DAY.match((element.text or "").strip())):
+                moment = day[0]
+            elif name in named:
+                changed |= {url: moment} if url and moment else {}
+                url = moment = ""
                 element.clear()
-    return named["url"], named["sitemap"]
+    return Sitemap(named["url"], named["sitemap"], changed)
 
 
 def _name(element: Any) -> str:

@@ -16,6 +16,7 @@ from ledger.reasons import Reason
 from tests.builders import make_source
 from tests.ingestion.connectors.web.asking import NO_WAIT, gone, orchard, rounds, source_of, taken, whole_round
 from tests.peers.http import Answer, Peer
+from tests.peers.site import INVENTED
 from tests.peers.tls import self_signed
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +30,7 @@ def test_what_a_first_sync_no_change_and_one_change_cost(site):
         site.put(f"/p{n}", f"Page {n}.")
     source = source_of(site)
     assert sync(source).new == 100
-    assert len(site.asked()) == 101  # with robots.txt
+    assert len(site.asked()) == 102  # with robots.txt, and what it answers where it has nothing
 
     unchanged = sync(source)
     assert (unchanged.listed, unchanged.new, unchanged.gone) == (0, 0, 0)
@@ -69,7 +70,7 @@ def test_the_delay_that_the_site_wants_is_kept_between_any_two_requests(site):
     site.put("/robots.txt", "User-agent: *\nCrawl-delay: 7", media_type="text/plain")
     source = source_of(site)
     seen = []
-    for _ in range(3):
+    for _ in range(4):
         with pytest.raises(RateLimited) as failure:
             sync(source)
         assert failure.value.retry_after == timedelta(seconds=7)
@@ -77,17 +78,17 @@ def test_the_delay_that_the_site_wants_is_kept_between_any_two_requests(site):
         source.refresh_from_db()
         assert (source.last_error, source.paused) == ("", False)
     sync(source)
-    assert [*seen, *site.asked()] == ["/", "/apple", "/pear", "/plum"]
+    assert [*seen, *site.asked()] == ["/", INVENTED, "/apple", "/pear", "/plum"]
     assert taken(source) == {"/", "/apple", "/pear", "/plum"}
 
 
 def test_without_one_a_visit_ends_after_a_stretch_and_the_next_goes_on(site, monkeypatch):
-    monkeypatch.setattr(crawl, "STRETCH", 3)
+    monkeypatch.setattr(crawl, "STRETCH", 4)
     orchard(site)
     source = source_of(site, delay_s=2)
     with pytest.raises(RateLimited) as failure:
         sync(source)
-    assert (failure.value.reason, failure.value.retry_after) == (Reason.VISIT_OVER, timedelta(seconds=6))
+    assert (failure.value.reason, failure.value.retry_after) == (Reason.VISIT_OVER, timedelta(seconds=8))
     assert len(taken(source)) == 3
     assert sync(source).new == 1
 
@@ -100,7 +101,7 @@ def test_what_robots_txt_keeps_from_us_is_not_asked(site):
     site.put("/robots.txt", "User-agent: *\nDisallow: /pear\nUser-agent: other\nDisallow: /", media_type="text/plain")
     source = source_of(site)
     assert sync(source).skipped == {Reason.ROBOTS: 1}
-    assert site.asked() == ["/robots.txt", "/", "/apple"]
+    assert site.asked() == ["/robots.txt", "/", INVENTED, "/apple"]
     with pytest.raises(Malformed):
         Web([f"{site.url}/pear"], **NO_WAIT).check()
     with pytest.raises(Malformed):
@@ -141,7 +142,7 @@ def test_robots_txt_that_fails_means_that_nothing_is_read_and_nothing_retired(si
         with pytest.raises(Transient) as failure:
             sync(source, accept_deletions=True)
         assert "robots.txt" in failure.value.detail
-    assert {target for target in site.asked()[5:]} == {"/robots.txt"}
+    assert {target for target in site.asked()[6:]} == {"/robots.txt"}
     source.refresh_from_db()
     assert (gone(source), source.paused, source.last_error) == (0, False, str(failure.value))
 
@@ -341,11 +342,11 @@ def test_options_that_cannot_be_meant_are_refused(options):
 
 def test_a_cursor_of_as_many_pages_as_may_be_fits():
     frontier = Frontier(2_000, "scope")
-    frontier.begin()
+    frontier.begin(0, 0)
     for n in range(2_000):
         place = frontier.add(f"https://www.example.org/{n * 7919 % 9973:x}/{n * 104729:x}/a-title-of-some-words", 3)
         assert place
-        place.there({"etag": f'"{n * 15485863:x}{n * 32452843:x}"'})
+        place.there({"etag": f'"{n * 15485863:x}{n * 32452843:x}"'}, 0)
     cursor = frontier.cursor()
     assert len(str(cursor)) < 64_000
     assert set(Frontier.of(cursor, 2_000, "scope").pages) == set(frontier.pages)
