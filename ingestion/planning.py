@@ -13,15 +13,15 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from handoffs import consent, sealing
+from handoffs import consent
 from handoffs.models import Reference, Source, reference_id
 from ingestion import stages
-from ingestion.connectors import connect
 from ingestion.deletions import too_many
 from ingestion.drafting import Patches, draft
 from ingestion.ingesting import register
 from ingestion.judging import gather
 from ingestion.metering import FREE, Usage
+from ingestion.opening import opened
 from ingestion.outcomes import Item
 from ingestion.ports import Listed, ScopeComplete, SourcePort, Tombstone, Unlisted
 from ingestion.stages.fetch import read
@@ -84,16 +84,16 @@ def plan(
     told = Plan()
     if source.pk:
         consent.ask(source)
-    port = connect(source.kind, source.options, sealing.reveal(source.pk) if source.pk else {})
-    changed, gone, seen = _listing(source, port, told)
-    told.more, changed = max(0, len(changed) - limit), changed[:limit]
     drafted: list[tuple[Item, Patches]] = []
-    for first in range(0, len(changed), settings.FLIGHT_RUNS):
-        page = draft(list(_read(port, changed[first : first + settings.FLIGHT_RUNS], seen, told)))
-        drafted += page.patches
-        told.items += [_failed(one.item.external_id, one.failure) for one in page.failed]
-        told.spent += page.spent
-        progress(len(drafted))
+    with opened(source) as port:
+        changed, gone, seen = _listing(source, port, told)
+        told.more, changed = max(0, len(changed) - limit), changed[:limit]
+        for first in range(0, len(changed), settings.FLIGHT_RUNS):
+            page = draft(list(_read(port, changed[first : first + settings.FLIGHT_RUNS], seen, told)))
+            drafted += page.patches
+            told.items += [_failed(one.item.external_id, one.failure) for one in page.failed]
+            told.spent += page.spent
+            progress(len(drafted))
     if not accept_deletions and gone and too_many(*_lost(source, gone, drafted)):
         told.held, gone = len(gone), []
     with transaction.atomic(durable=True):

@@ -133,6 +133,15 @@ class Watchable(Protocol):
         ...
 
 
+@runtime_checkable
+class Renewing(Protocol):
+    """What a source may have beside SourcePort, where the remote side replaces a key while it is used."""
+
+    def renewed(self) -> Mapping[str, str]:
+        """Return the secrets that took the place of those it was given, by name; each once, none if there are none."""
+        ...
+
+
 Row = NDArray[np.float32]
 
 

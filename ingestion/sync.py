@@ -23,6 +23,7 @@ from ingestion.dispatch import hold
 from ingestion.failing import stop_source
 from ingestion.lifecycles import DUE
 from ingestion.models import IngestRun
+from ingestion.opening import keep_renewed
 from ingestion.ports import (
     Checkpoint,
     Cursor,
@@ -109,13 +110,8 @@ def sync(
             consent.ask(source)
             cursor = Source.objects.values_list("cursor", flat=True).get(pk=source.pk)
             statements.run(LISTING)
-            walk = _Walk(
-                source,
-                connect(source.kind, source.options, sealing.reveal(source.pk)),
-                report,
-                progress,
-                recheck=recheck,
-            )
+            port = connect(source.kind, source.options, sealing.reveal(source.pk))
+            walk = _Walk(source, port, report, progress, recheck=recheck)
             walk.go(cursor)
         except Failure as failure:
             _keep(source, failure)
@@ -169,8 +165,12 @@ class _Walk:
         self.cursor: Cursor | None = None  # reached, but not kept yet
 
     def go(self, cursor: Cursor) -> None:
-        for number, page in enumerate(_pages(self.port.list(cursor))):
-            self._page(number, page)
+        try:
+            for number, page in enumerate(_pages(self.port.list(cursor))):
+                keep_renewed(self.source, self.port)
+                self._page(number, page)
+        finally:
+            keep_renewed(self.source, self.port)
 
     def _page(self, number: int, page: Sequence[Entry]) -> None:
         report = self.report
