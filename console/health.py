@@ -3,25 +3,32 @@
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
+from threading import Thread
+from typing import Any
 
+import httpx
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from handoffs import payloads, sealing
+from handoffs import payloads
 from handoffs.models import Source
-from ingestion.connectors import connect
+from ingestion.clock import CLOCK_LOCK
 from ingestion.depths import queue
 from ingestion.duty import DUTY_LOCK
+from ingestion.opening import opened
 from ledger import statements
 from ledger.failures import Failure
 
 CHECK_S = 5.0  # the longest that one check may take
+AT_ONCE = 16  # each has a connection to the database
+LATE_S = 60
 EXTENSIONS = frozenset({"vector", "btree_gist"})
 LONG_TRANSACTION_S = 300
 BLOATED = 0.5  # of a table's rows dead
@@ -35,6 +42,17 @@ WHERE datname = current_database() AND xact_start < now() - %(long)s * interval 
 BLOAT = """
 SELECT string_agg(relname, ', ' ORDER BY relname) FROM pg_stat_user_tables
 WHERE n_dead_tup > 100000 AND n_dead_tup > %(share)s * (n_live_tup + n_dead_tup)
+"""
+# Times that passed with nobody dealing with them, and syncs that are due with nobody taking them up.
+LATE = """
+SELECT (SELECT count(*) FROM ingestion_schedule), (
+  SELECT count(*) FROM ingestion_schedule c JOIN handoffs_source s ON s.id = c.source_id
+  WHERE c.next_at + (c.jitter_s + %(late)s) * interval '1 s' < now())
+"""
+UNTAKEN = """
+SELECT count(*), min(o.next_attempt_at) FROM ingestion_occurrence o JOIN handoffs_source s ON s.id = o.source_id
+WHERE o.status = 'due' AND o.next_attempt_at < now() - %(late)s * interval '1 s' AND NOT s.paused AND NOT EXISTS (
+  SELECT FROM ingestion_occurrence r WHERE r.source_id = o.source_id AND r.status = 'running' AND r.lease_until > now())
 """
 ON_DUTY = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = %(lock)s AND granted)"
 
@@ -116,6 +134,55 @@ def workers() -> Finding:
     return Finding("workers", True, f"{len(seen.flights)} flights under way, none of them silent")
 
 
+def syncs() -> Finding:
+    """Progress while syncs are due: one that waits for nothing is taken up within a minute."""
+    [(count, since)] = statements.rows(UNTAKEN, {"late": LATE_S})
+    if count:
+        says = f"{count} syncs are due and taken up by nobody, the oldest since {since:%Y-%m-%d %H:%M} UTC"
+        return Finding("syncs", False, says, "start a worker of the queue sync, or look at its log; manage.py up does")
+    return Finding("syncs", True, "none waits for a worker")
+
+
+def clock() -> Finding:
+    """Whether times are called out, and were: beat holds its lock, and no schedule's next time is long past."""
+    [(schedules, late)] = statements.rows(LATE, {"late": LATE_S})
+    [(on_duty,)] = statements.rows(ON_DUTY, {"lock": CLOCK_LOCK})
+    remedy = "manage.py up, or celery --app config beat; until then the dispatcher makes up for what is missed"
+    if late:
+        return Finding("clock", False, f"the times of {late} schedules passed, and nobody called them out", remedy)
+    if schedules and not on_duty:
+        return Finding("clock", False, f"{schedules} schedules, and no clock calls them out", remedy)
+    return Finding("clock", True, "one calls out the times" if on_duty else "there is no schedule to call out")
+
+
+def models() -> Finding:
+    """Whether the endpoints answer that models are asked at; those in this process need none."""
+    options = {"embeddings": settings.EMBEDDINGS_OPTIONS, "extractor": settings.EXTRACTOR_OPTIONS}
+    asked = {port: given for port, given in options.items() if given.get("url")}
+    wrong = {port: said for port, given in asked.items() if (said := _complaint(given))}
+    if wrong:
+        says = "; ".join(f"{port}: {said}" for port, said in wrong.items())
+        remedy = " and ".join(f"SLUICEGATE_{port.upper()}_URL and _KEY" for port in wrong)
+        return Finding("models", False, says, f"start the endpoint, or correct {remedy}")
+    return Finding("models", True, f"{' and '.join(asked)} answer" if asked else "none but those in the workers")
+
+
+def _complaint(given: Mapping[str, Any]) -> str:
+    """What is wrong with an endpoint; "" for one that answers. Servers that list no models answer 404."""
+    key = given["key"]
+    headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+    try:
+        with httpx.stream(
+            "GET", f"{str(given['url']).rstrip('/')}/models", headers=headers, timeout=CHECK_S / 4
+        ) as said:
+            status = said.status_code
+    except httpx.HTTPError as problem:
+        return f"no answer: {type(problem).__name__}"
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return f"the key is refused ({status})"
+    return f"answered {status}" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else ""
+
+
 def disk() -> Finding:
     usage = shutil.disk_usage(settings.STATE_DIR)
     says = f"{usage.free / 1024**3:.1f} GiB free for payloads"
@@ -128,7 +195,9 @@ def payload_store() -> Finding:
     data = secrets.token_bytes(64)
     payload_hash = payloads.put(data)
     sound = payloads.get(payload_hash) == data
-    payloads.store().delete(payloads.path_of(payload_hash))
+    payloads.discard(payload_hash)
+    if payloads.store().exists(payloads.path_of(payload_hash)):
+        return Finding("payloads", False, "what was deleted is there still", "check the disk", must=True)
     if sound:
         return Finding("payloads", True, "written, read and deleted", must=True)
     return Finding("payloads", False, "what was read is not what was written", "check the disk", must=True)
@@ -145,7 +214,8 @@ def source(of: Source) -> Finding:
     if of.paused:
         return Finding(name, False, f"paused: {of.paused_why or 'by an operator'}", f"manage.py sources resume {of}")
     try:
-        says = connect(of.kind, of.options, sealing.reveal(of.pk)).check()
+        with opened(of) as port:
+            says = port.check()
     except Failure as failure:
         return Finding(
             name, False, f"{failure.reason.label}: {failure.detail}"[:ERROR_CHARS], "mend its address or key"
@@ -155,7 +225,20 @@ def source(of: Source) -> Finding:
 
 CHECKS: Mapping[str, Check] = {
     check.__name__: check
-    for check in (database, schema, upkeep, broker, dispatcher, workers, disk, payload_store, vectors)
+    for check in (
+        database,
+        schema,
+        upkeep,
+        broker,
+        dispatcher,
+        workers,
+        syncs,
+        clock,
+        disk,
+        payload_store,
+        vectors,
+        models,
+    )
 }
 READY = ("database", "schema", "broker")
 
@@ -163,15 +246,31 @@ READY = ("database", "schema", "broker")
 def look(
     names: Iterable[str] = tuple(CHECKS), *, sources: Iterable[Source] = (), within_s: float = CHECK_S
 ) -> list[Finding]:
-    """Run the checks side by side, none for longer than `within_s`; one that takes longer, or breaks, is a finding."""
+    """Run the checks, AT_ONCE side by side, none for longer than `within_s`; one that takes longer is a finding."""
     checks = {name: CHECKS[name] for name in names} | {f"source {one}": partial(source, one) for one in sources}
-    pool = ThreadPoolExecutor(max_workers=max(1, len(checks)))
-    try:
-        asked = {name: pool.submit(_alone, check, within_s) for name, check in checks.items()}
-        deadline = time.monotonic() + within_s
-        return [_found(name, future.result, deadline) for name, future in asked.items()]
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    asked = list(checks.items())
+    pages = (asked[first : first + AT_ONCE] for first in range(0, len(asked), AT_ONCE))
+    return [found for page in pages for found in _side_by_side(page, within_s)]
+
+
+def _side_by_side(checks: Sequence[tuple[str, Check]], within_s: float) -> list[Finding]:
+    asked = [(name, _begun(check, within_s)) for name, check in checks]
+    deadline = time.monotonic() + within_s
+    return [_found(name, future.result, deadline) for name, future in asked]
+
+
+def _begun(check: Check, within_s: float) -> "Future[Finding]":
+    """In a thread that nobody waits for at the end: what hangs does not keep its process from ending."""
+    future: Future[Finding] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(_alone(check, within_s))
+        except BaseException as problem:  # told by who asks for the result
+            future.set_exception(problem)
+
+    Thread(target=work, name="asks", daemon=True).start()
+    return future
 
 
 def _alone(check: Check, within_s: float) -> Finding:

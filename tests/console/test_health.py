@@ -1,19 +1,26 @@
 """Health pages and the doctor: what they say of a sound installation, and of what is wrong with an unsound one."""
 
 import json
+import threading
 import time
 from collections import namedtuple
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
+from pydantic import SecretStr
 
 from console import health
 from console.health import CHECKS, Finding, look
 from handoffs.models import Source
+from ingestion.clock import CLOCK_LOCK
 from ingestion.duty import DUTY_LOCK
-from tests.builders import make_flight, make_handoff, make_source
+from ingestion.models import Occurrence, Schedule
+from tests.builders import make_flight, make_handoff, make_occurrence, make_source
+from tests.peers.http import Answer, Peer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -81,6 +88,83 @@ def test_work_that_waits_for_long_with_nothing_under_way_is_starved():
     with connection.cursor() as cursor:
         cursor.execute("UPDATE handoffs_handoff SET since = since - interval '2 h' WHERE id = %s", [handoff.pk])
     assert "waits" in found("workers").says
+
+
+def test_a_sync_that_is_due_and_taken_up_by_nobody_is_told():
+    waits = make_occurrence("due")
+    assert found("syncs").ok
+    Occurrence.objects.filter(pk=waits.pk).update(next_attempt_at=timezone.now() - timedelta(minutes=5))
+    assert "1 syncs are due" in found("syncs").says
+    Source.objects.update(paused=True)
+    assert found("syncs").ok
+
+
+def test_schedules_want_a_clock_and_their_times_dealt_with():
+    assert found("clock").ok
+    schedule = Schedule.objects.create(source=make_source(), every_s=60, next_at=timezone.now() + timedelta(minutes=1))
+    assert "no clock" in found("clock").says
+    other = connection.copy()
+    try:
+        other.cursor().execute("SELECT pg_advisory_lock(%s)", [CLOCK_LOCK])
+        assert found("clock").ok
+        Schedule.objects.filter(pk=schedule.pk).update(next_at=timezone.now() - timedelta(minutes=5))
+        assert "nobody called them out" in found("clock").says
+    finally:
+        other.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (Answer(200, b"{}"), ""),
+        (Answer(404), ""),
+        (Answer(401), "key is refused"),
+        (Answer(503), "answered 503"),
+        (None, "no answer"),
+    ],
+)
+def test_endpoints_of_models_are_asked_where_there_are_any(settings, answer, says):
+    assert found("models").ok
+    peer = Peer(lambda _: answer or Answer())
+    peer.is_away = answer is None
+    settings.EXTRACTOR_OPTIONS = {"url": f"{peer.url}/v1", "key": SecretStr("sk-of-the-tests")}
+    try:
+        seen = found("models")
+    finally:
+        peer.close()
+    assert (seen.ok, says in seen.says, "sk-of" in seen.says + seen.remedy) == (not says, True, False)
+    assert peer.asked[0].target == "/v1/models"
+    assert peer.asked[0].headers["authorization"] == "Bearer sk-of-the-tests"
+
+
+def test_more_sources_than_there_are_connections_are_asked_a_few_at_a_time(monkeypatch, tmp_path):
+    monkeypatch.setattr(health, "AT_ONCE", 2)
+    for _ in range(5):
+        make_source(options={"root": str(tmp_path)})
+    most = []
+
+    def counted(of: Source) -> Finding:
+        most.append(sum(thread.name.startswith("asks") for thread in threading.enumerate()))
+        return Finding(str(of), True, "")
+
+    monkeypatch.setattr(health, "source", counted)
+    assert len(look([], sources=Source.objects.select_related("reflection"))) == 5
+    assert max(most) <= 2
+
+
+def test_a_source_that_hangs_keeps_nobody_from_ending(monkeypatch):
+    began, ended = threading.Event(), threading.Event()
+
+    def hangs(_: Source) -> Finding:
+        began.set()
+        ended.wait(20)
+        return Finding("", True, "")
+
+    monkeypatch.setattr(health, "source", hangs)
+    [told] = look([], sources=[make_source()], within_s=0.2)
+    waited_for = [one for one in threading.enumerate() if one.name.startswith("asks") and not one.daemon]
+    ended.set()
+    assert (began.is_set(), told.ok, waited_for) == (True, False, [])
 
 
 def test_a_full_disk_is_told(monkeypatch):
