@@ -24,7 +24,7 @@ from console.models import Operation
 from console.timeline import timeline
 from handoffs.admin import HandoffAdmin, SourceAdmin
 from handoffs.models import Handoff, Source
-from ingestion import approvals
+from ingestion import approvals, enrolling
 from ingestion.admin import FlightAdmin, IngestRunAdmin, OccurrenceAdmin, QuarantineAdmin, WithReason, tell
 from ingestion.explain import explain
 from ingestion.models import Flight, IngestRun, Occurrence, Quarantine
@@ -61,13 +61,37 @@ class PersonAdmin(UserAdmin[User]):
         return False
 
 
+class SourceForm(forms.ModelForm[Source]):
+    def clean_options(self) -> Any:
+        """Options that were edited make a source, as `manage.py sources change` would have it."""
+        options = self.cleaned_data["options"]
+        if options != self.instance.options:
+            try:
+                enrolling.fits_still(self.instance, options)
+            except ValueError as problem:
+                raise forms.ValidationError(str(problem)) from problem
+        return options
+
+
 @admin.register(Source)
 class SourcePage(SourceAdmin):
     """Sources, to be held, let go on, and listed now, as `manage.py sources` does it."""
 
     shows = ("profile",)
+    editable = (*SourceAdmin.editable, "options")
+    form = SourceForm
     action_form = WithReason
     actions = ("sync", "pause", "resume", "purge")  # type: ignore[assignment]  # a listing has none
+
+    def editable_by(self, request: HttpRequest) -> tuple[str, ...]:
+        """What is read, and from where, is for those to say who may add a source."""
+        may = request.user.has_perm("handoffs.add_source")
+        return tuple(name for name in super().editable_by(request) if may or name != "options")
+
+    def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
+        if "options" in form.changed_data:
+            enrolling.change(obj, obj.options, by=groups.person(request))
+        super().save_model(request, obj, form, change)
 
     @admin.display(description="resources")
     def profile(self, source: Source) -> SafeString:

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -15,7 +15,7 @@ class ReflectionAdmin(Listing[Reflection]):
 
 @admin.register(Source)
 class SourceAdmin(Listing[Source]):
-    editable = ("priority", "weight", "trust")
+    editable: ClassVar[tuple[str, ...]] = ("priority", "weight", "trust")
     list_display = (
         "name",
         linked("reflection"),
@@ -31,10 +31,10 @@ class SourceAdmin(Listing[Source]):
     list_select_related = ("reflection",)
     searches = (number("a source's id"), text_prefix("the start of its name", "name"))
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Source | None = None) -> list[Any]:
+    def editable_by(self, request: HttpRequest) -> tuple[str, ...]:
         """Whose word stands is not the operator's to say: the gate goes by it."""
-        fields = super().get_readonly_fields(request, obj)
-        return fields if request.user.has_perm("handoffs.trust_source") else [*fields, "trust"]
+        may = request.user.has_perm("handoffs.trust_source")
+        return tuple(name for name in super().editable_by(request) if may or name != "trust")
 
 
 @admin.register(Grant)

@@ -181,10 +181,15 @@ class Listing(admin.ModelAdmin[M]):
     def get_fields(self, request: HttpRequest, obj: M | None = None) -> list[Any]:  # noqa: ARG002
         columns = [field for field in self.model._meta.fields if field.name not in self.hidden]
         more = [*self.shows, *(["events"] if self.lifecycle else []), "related"]
-        return [*self.leads, *map(_readable, columns), *more]
+        editable = self.editable_by(request)
+        return [*self.leads, *(one.name if one.name in editable else _readable(one) for one in columns), *more]
 
     def get_readonly_fields(self, request: HttpRequest, obj: M | None = None) -> list[Any]:
-        return [field for field in self.get_fields(request, obj) if field not in self.editable]
+        return [field for field in self.get_fields(request, obj) if field not in self.editable_by(request)]
+
+    def editable_by(self, request: HttpRequest) -> tuple[str, ...]:  # noqa: ARG002
+        """Which of the `editable` fields are this person's to change."""
+        return self.editable
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -90,6 +90,8 @@ class Reason(models.TextChoices):
     NOT_ALLOWED = "not_allowed", "Who asked for it may not do it any more"
     # what was done to a source
     SOURCE_ADDED = "source_added", "The source was added"
+    SOURCE_CHANGED = "source_changed", "The source was given other options"
+    BAD_OPTIONS = "bad_options", "Its options make no source of its kind"
     NO_CONSENT = "no_consent", "Nobody allows that its source is taken in, or does not any more"
     CONSENT_GRANTED = "consent_granted", "Somebody allowed that the source is taken in"
     CONSENT_REVOKED = "consent_revoked", "Somebody withdrew that the source may be taken in"

@@ -39,6 +39,7 @@ ROLLING, ROLLING_DIES = "console/rolling.py", "console/test_rolling.py"
 WATCHING = "ingestion/watching.py"
 FIRING, SCHEDULES_DIE = "ingestion/firing.py", "ingestion/test_schedules.py"
 OCCURRENCES, OCCURRENCES_DIE = "ingestion/occurrences.py", "ingestion/test_occurrences.py"
+ENROLLING = "ingestion/enrolling.py"
 SEALING, SEALING_DIES = "handoffs/sealing.py", "handoffs/test_sealing.py"
 INTAKE_DIES, PAYLOADS_DIE = "handoffs/test_intake.py", "handoffs/test_payloads.py"
 IMAP, IMAP_LISTS, IMAP_READS, IMAP_ENTERS = (
@@ -76,7 +77,7 @@ GUARDS = [
     code("all is sealed anew", SEALING_DIES, SEALING, "seal.rotate(row.sealed).decode()", "row.sealed"),
     code("the old key stays until all is sealed anew", f"{SEALING_DIES} half_way", SEALING, ".decode(), *_own_keys(own)])", ".decode()])"),
     # roles
-    code("whose word stands is not the operator's to say", f"{ROLES_DIE} whose_word", "handoffs/admin.py", '[*fields, "trust"]', "fields"),
+    code("whose word stands is not the operator's to say", f"{ROLES_DIE} whose_word", "handoffs/admin.py", 'if may or name != "trust"', ""),
     code("no superuser is made by an administrator", f"{ROLES_DIE} superuser", "console/admin.py", "[*fields, *SUPERUSERS_ALONE]", "fields"),
     code("no superuser is touched by an administrator", f"{ROLES_DIE} superuser", "console/admin.py", "not (obj and obj.is_superuser)", "True"),
     code("who is inactive has no role", f"{ROLES_DIE} inactive", "console/roles.py", "not user_obj.is_active or ", ""),
@@ -113,10 +114,13 @@ GUARDS = [
     code("consent before listing", "ingestion/test_consent.py not_even_looked_at", "ingestion/sync.py", "            consent.ask(source)\n", ""),
     code("consent before reading", "ingestion/test_consent.py before_anything_is_read", "ingestion/sync.py", "            consent.ask(self.source)", "            pass"),
     code("no way around a withdrawn consent", "ingestion/test_consent.py under_way", OPERATING, "ended = consent.ended(asked)", "ended = []"),
-    unique("one_open_grant_per_source", "ingestion/test_consent.py one_open"),
     code("consent when a flight is boarded", "ingestion/test_consent.py before_any_sweep", BOARDING, "self.paused or self.withdrawn or", "self.paused or"),
     code("consent before anything is written", "ingestion/test_consent.py before_anything_is_written", "ingestion/flights.py", "if aboard.withdrawn and", "if False and"),
     code("a withdrawal waits for an apply", "ingestion/test_consent.py last_word", BOARDING, '"FOR SHARE"', '""'),
+    unique("one_open_grant_per_source", "ingestion/test_consent.py one_open"),
+    code("no secret among the options", "ingestion/test_enrolling.py before_it_is_kept", ENROLLING, "sorted(SECRETS & options.keys())", "[]"),
+    code("a folder that is not there is no source", "ingestion/test_enrolling.py before_it_is_kept", ENROLLING, "            port.check()\n", "            pass\n"),
+    code("options are not the operator's to edit", "console/test_roles.py what_a_source_reads", "console/admin.py", 'request.user.has_perm("handoffs.add_source")', "True"),
     code("not taken out while it is synced", "ingestion/test_enrolling.py being_synced", "ingestion/sync.py", "    if not alone:", "    if False:"),
     # constraints of runs and flights
     unique("one_active_run_per_handoff", f"{CONSTRAINTS_DIE} handoff_has_one_active"),
@@ -176,13 +180,13 @@ GUARDS = [
     code("a redirect heeds robots.txt", f"{WEB_DIES}/test_web.py around", f"{WEB}/crawl.py", "target in self.site and bool(robots.heed(self.fetcher, target))", "target in self.site"),
     code("a redirect stays in the site", f"{WEB_DIES}/test_pages.py out_of_the_site", f"{WEB}/crawl.py", "return target in self.site and", "return"),
     code("the site's delay is kept", f"{WEB_DIES}/test_web.py any_two", f"{WEB}/crawl.py", "stretch = 1 if wanted_s else STRETCH", "stretch = STRETCH"),
+    code("sitemaps lie", f"{WEB_DIES}/test_told.py sitemaps_lie", f"{WEB}/crawl.py", "believed=not self.frontier.whole", "believed=True"),
+    code("a change of today may be followed", f"{WEB_DIES}/test_told.py of_today", f"{WEB}/frontier.py", " and self.lastmod[1:11] < settled", ""),
+    code("a first page stays that is shown for all", f"{WEB_DIES}/test_told.py shown_for_everything", f"{WEB}/crawl.py", "if place.depth > SEED and self._is_absence(url, answer)", "if self._is_absence(url, answer)"),
     code("missed once is not gone", f"{WEB_DIES}/test_web.py missing", f"{WEB}/frontier.py", "long = place.misses >= rounds and", "long ="),
     code("a failing site keeps its pages", f"{WEB_DIES}/test_web.py site_that_fails", f"{WEB}/fetching.py", "if answer.status_code >= SERVER_ERROR:", "if False:"),
     code("deletions that wait hold no change up", f"{WEB_DIES}/test_web.py wait_for_a_person", SYNC, "not all(entry.again for entry in buried)", "bool(buried)"),
     code("a blob is what it is named for", f"{GITHUB_DIES}/test_files.py other_bytes", f"{GITHUB}/blobs.py", "if not is_blob(data, blob.sha):", "if False:"),
-    code("sitemaps lie", f"{WEB_DIES}/test_told.py sitemaps_lie", f"{WEB}/crawl.py", "believed=not self.frontier.whole", "believed=True"),
-    code("a change of today may be followed", f"{WEB_DIES}/test_told.py of_today", f"{WEB}/frontier.py", " and self.lastmod[1:11] < settled", ""),
-    code("a first page stays that is shown for all", f"{WEB_DIES}/test_told.py shown_for_everything", f"{WEB}/crawl.py", "if place.depth > SEED and self._is_absence(url, answer)", "if self._is_absence(url, answer)"),
     code("a query's text is the blob", f"{GITHUB_DIES}/test_files.py no_query_can_carry", f"{GITHUB}/blobs.py", "if is_blob(data, wanted[n]):", "if True:"),
     code("a wiki that is missing retires nothing", f"{GITHUB_DIES}/test_git.py wiki", f"{GITHUB}/clone.py", "        except Gone:\n", "        except Transient:\n"),
     code("emptiness is not believed", f"{GITHUB_DIES}/test_git.py every_refusal", f"{GITHUB}/clone.py", "if head or not (self.branch or was):", "if True:"),

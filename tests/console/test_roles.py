@@ -1,6 +1,8 @@
 """Who may do what: every page of the admin and every action on it, asked for by somebody of every role."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -169,6 +171,16 @@ def test_whose_word_stands_is_not_the_operators_to_say(role: str, somebody: Clie
     source.refresh_from_db()
     assert source.weight == (7 if role in KEEPS_GOING else 1)
     assert source.trust == (2 if role in RULES else 1)
+
+
+def test_what_a_source_reads_is_not_the_operators_to_say(role: str, somebody: Client, tmp_path: Path) -> None:
+    source = make_source(options={"root": "/x"})
+    form = {"priority": "0", "weight": "1", "trust": "1", "options": json.dumps({"root": str(tmp_path)})}
+
+    somebody.post(address(source, "change", source.pk), form)
+
+    source.refresh_from_db()
+    assert source.options == {"root": str(tmp_path) if role in RULES else "/x"}
 
 
 def test_an_administrator_makes_no_superuser_and_touches_none(client: Client) -> None:

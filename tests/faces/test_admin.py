@@ -1,7 +1,9 @@
 """The admin over real rows of every table: pages answer, nobody adds or deletes, lists cost the same at any size."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -309,7 +311,8 @@ def test_a_long_list_is_counted_no_further_than_it_is_paged(
 
 def test_saving_a_source_writes_only_what_was_edited(admin_client: Client) -> None:
     source = make_source(options={"root": "/x"})
-    form = {"priority": "0", "weight": "7", "trust": "2", "options": "{}", "kind": "imap", "last_error": "forged"}
+    same = '{"root": "/x"}'
+    form = {"priority": "0", "weight": "7", "trust": "2", "options": same, "kind": "imap", "last_error": "forged"}
 
     with CaptureQueriesContext(connection) as said:
         answer = admin_client.post(page_of(source), form)
@@ -320,6 +323,28 @@ def test_saving_a_source_writes_only_what_was_edited(admin_client: Client) -> No
     source.refresh_from_db()
     assert (source.priority, source.weight, source.paused) == (0, 7, False)
     assert (source.options, source.kind, source.last_error) == ({"root": "/x"}, "local_files", "")
+
+
+def test_options_of_a_source_are_edited_as_the_command_does_it(admin_client: Client, tmp_path: Path) -> None:
+    source = make_source(options={"root": str(tmp_path)})
+
+    def save(options: str) -> str:
+        form = {"priority": "1", "weight": "1", "trust": "1", "options": options}
+        return admin_client.post(page_of(source), form, follow=True).content.decode()
+
+    for wrong, says in (
+        ('{"root": "/nowhere"}', "make it"),
+        ("[]", "an object"),
+        (json.dumps({"root": str(tmp_path), "deep": 1}), "unexpected keyword"),
+    ):
+        assert says in save(wrong)
+        source.refresh_from_db()
+        assert source.options == {"root": str(tmp_path)}
+    save(json.dumps({"root": str(tmp_path), "hidden": True}))
+    source.refresh_from_db()
+    assert source.options == {"root": str(tmp_path), "hidden": True}
+    [noted] = Event.objects.filter(lifecycle="source", row_id=source.pk)
+    assert (noted.reason, noted.by, noted.note) == ("source_changed", "admin:admin", "hidden")
 
 
 def test_a_source_is_paused_resumed_and_synced_by_its_actions(admin_client: Client) -> None:

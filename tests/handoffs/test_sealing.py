@@ -197,7 +197,7 @@ def test_a_secret_in_the_command_is_refused(given, monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_the_command_sets_lists_and_forgets(monkeypatch):
-    source = make_source(name="mail")
+    source = make_source(name="mail", kind="imap", options={"host": "mail.example.org", "user": "ann"})
     monkeypatch.setattr("sys.stdin", io.StringIO("one\ntwo\n"))
     assert said("secrets", "set", "mail", "password", "--dry-run") == {"dry_run": True, "set": ["password"]}
     assert not Secret.objects.exists()

@@ -1,6 +1,5 @@
 """github: a repository's files, issues, pull requests and discussions with what was said in them, and its wiki."""
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Protocol
@@ -10,12 +9,12 @@ from ingestion.connectors.github.clone import Clone
 from ingestion.connectors.github.discussions import Discussions
 from ingestion.connectors.github.files import Files, Wanted
 from ingestion.connectors.github.git import Remote, address
+from ingestion.connectors.github.options import refuse
 from ingestion.connectors.github.threads import COMMENTS, ISSUES, REVIEWS, Threads
 from ingestion.ports import Checkpoint, Content, Cursor, Entry
 from ledger.failures import Gone
 from ledger.reasons import Reason
 
-CONTENTS = ("files", "issues", "pulls", "discussions", "wiki")
 OF = {  # which of the contents an item belongs to, by its prefix
     "issues/": "issues",
     "issue-comments/": "issues",
@@ -23,8 +22,6 @@ OF = {  # which of the contents an item belongs to, by its prefix
     "pull-comments/": "pulls",
     "review-comments/": "pulls",
 }
-TRANSPORTS = ("api", "git")
-REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 class Part(Protocol):
@@ -67,12 +64,9 @@ class GitHub:
         private_key: str = "",
         reconcile_days: float = 7,
     ) -> None:
-        if unknown := set(contents) - set(CONTENTS):
-            raise ValueError(f"contents: {', '.join(sorted(unknown))} is none of {', '.join(CONTENTS)}")
-        if transport not in TRANSPORTS:
-            raise ValueError(f"transport: {' or '.join(TRANSPORTS)}")
-        if not REPOSITORY.fullmatch(repository):
-            raise ValueError("repository: give its owner and its name, such as octocat/hello-world")
+        refuse(repository, contents, transport, url, branch)
+        if private_key and not (app_id and installation_id):
+            raise ValueError("private_key: an app's key needs its app_id and its installation_id")
         self.url = url
         self.api = Api(repository, url, Credentials(token, app_id, installation_id, private_key))
         self.parts: list[Part] = list(self._threads(contents, timedelta(days=reconcile_days)))

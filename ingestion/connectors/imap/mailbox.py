@@ -1,5 +1,6 @@
 """imap: the messages of a mailbox, and the files attached to them."""
 
+import re
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -27,6 +28,8 @@ from ledger.failures import Auth, Gone, Malformed, Transient
 from ledger.reasons import Reason
 
 PORTS = {"tls": 993, "starttls": 143, "none": 143}
+PORT_MOST = 65_535
+HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]+")
 AT_ONCE = 1_000  # messages described in one answer
 SEARCHED = 50_000  # UIDs asked for in one answer, which is a line: imaplib reads a million bytes of one
 AHEAD, AHEAD_BYTES = 100, 4 << 20  # bodies fetched in one answer
@@ -73,6 +76,10 @@ class Imap:
             raise ValueError(f"security is one of {', '.join(PORTS)}")
         if not isinstance(attachments, bool):
             raise ValueError("attachments is true or false, not a text")  # noqa: TRY004  bad options are ValueErrors
+        if not HOST.fullmatch(host):
+            raise ValueError("host: its name or address alone, such as imap.example.org; a port goes in port")
+        if port and not (str(port).isdecimal() and int(port) <= PORT_MOST):
+            raise ValueError(f"port: a number from 1 to {PORT_MOST}")
         self.account = Account(host, user, int(port or PORTS[security]), security, ca_file, password, token)
         self.patterns = (folders,) if isinstance(folders, str) else tuple(folders)
         self.attachments = attachments
@@ -93,11 +100,13 @@ class Imap:
 
     def list(self, cursor: Cursor) -> Iterator[Entry]:
         before = {name: State(**state) for name, state in cursor.get("folders", {}).items()}
+        if cursor.get("attachments", self.attachments) != self.attachments:  # it was listed by another option
+            before = {name: replace(state, uidvalidity=UNSURE) for name, state in before.items()}
         now = self._ask(lambda session: session.folders(self.patterns))
         done = {name: state for name, state in before.items() if name in now}
         for name in sorted(before.keys() - now.keys()):
             yield ScopeComplete(0, below=f"{escaped(name)}/")
-        yield _checkpoint(done)
+        yield self._checkpoint(done)
         for name, state in now.items():
             was = before.get(name)
             if not was or was.uidvalidity != state.uidvalidity or was.uidnext > state.uidnext:
@@ -106,7 +115,12 @@ class Imap:
                 done[name] = state
             else:
                 done[name] = yield from self._changes(name, was, state)
-            yield _checkpoint(done)
+            yield self._checkpoint(done)
+
+    def _checkpoint(self, done: Mapping[str, State]) -> Checkpoint:
+        return Checkpoint(
+            {"folders": {name: asdict(state) for name, state in done.items()}, "attachments": self.attachments}
+        )
 
     def _whole(self, name: str, state: State) -> Generator[Entry, None, State]:
         """All of a folder. Where the server describes fewer messages than it counts, none is taken for gone yet."""
@@ -247,7 +261,7 @@ class Imap:
         account = self.account
         if account.security == "none" and account.host not in LOOPBACK:
             raise Auth(Reason.UNTRUSTED, "security none is for this machine itself; use tls or starttls")
-        if not account.password and not account.token:
+        if not (account.password or account.token):
             raise Auth(Reason.KEY_REFUSED, "there is neither a password nor a token; set one as a secret of the source")
         if not (account.user + account.password + account.token).isprintable():
             raise Auth(Reason.KEY_REFUSED, "user, password and token are on one line")
@@ -299,10 +313,6 @@ def _pages(there: Iterable[range]) -> Iterator[str]:
                 page, room = [], AT_ONCE
     if page:
         yield ",".join(page)
-
-
-def _checkpoint(done: Mapping[str, State]) -> Checkpoint:
-    return Checkpoint({"folders": {name: asdict(state) for name, state in done.items()}})
 
 
 def escaped(folder: str) -> str:

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from handoffs import sealing
 from handoffs.models import Secret, Source
+from ingestion import enrolling
 from ingestion.management.secrets_given import secrets_given
 from ingestion.management.selecting import sources
 from ledger.commands import OperatorCommand, operator
@@ -47,11 +48,8 @@ class Command(OperatorCommand):
     def set(self, options: dict[str, Any]) -> None:
         source, given = self.meant(options), secrets_given(self.named(options))
         try:
-            with transaction.atomic(durable=True):
-                sealing.keep(source, given, by=operator())
-                if options["dry_run"]:
-                    transaction.set_rollback(True)
-        except sealing.NoKey as problem:
+            enrolling.entrust(source, given, by=operator(), dry_run=options["dry_run"])
+        except (ValueError, sealing.NoKey) as problem:
             raise self.wrong(str(problem)) from problem
         self.said("set", sorted(given), options)
 

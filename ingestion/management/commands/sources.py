@@ -1,6 +1,7 @@
 import json
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,15 @@ LOOK, DEED = "handoffs.view_source", "handoffs.change_source"
 
 class Command(OperatorCommand):
     help = (
-        "Add sources and take them out, look at them, sync them now or by a schedule, hold them, let them go on, have "
-        "what is live done again by the present recipe. "
+        "Add sources, change them and take them out, look at them, sync them now or by a schedule, hold them, let them "
+        "go on, have what is live done again by the present recipe. "
         "Exit status: 0 done, 1 some could not, 2 bad usage or no such source."
     )
     verbs = {
         "list": "all of them",
         "show": "one of them, with its latest syncs",
         "add": "NAME, with --kind and its --option KEY=VALUE …, into --reflection (main)",
+        "change": "NAME: give it other --option KEY=VALUE …, beside those that stay; --without KEY takes one away",
         "check": "ask them, with their secrets, whether they answer",
         "sync": "list them and take in what changed, by a worker; with --wait follow it to its end",
         "schedule": "sync them by --cron or --every, or --never; without these, show the next times",
@@ -61,11 +63,12 @@ class Command(OperatorCommand):
         parser.add_argument("--all", action="store_true", help="every source")
         parser.add_argument("--why", default="", metavar="WORDS", help="why it is paused; shown to who asks")
         parser.add_argument("--force", action="store_true", help="also what the present recipe made")
-        adding = parser.add_argument_group("add")
+        adding = parser.add_argument_group("add and change")
         adding.add_argument("--kind", choices=sorted(CONNECTORS), help="of connector")
         adding.add_argument(
             "--option", type=option, action="append", default=[], metavar="KEY=VALUE", help="KEY:=JSON is no text"
         )
+        adding.add_argument("--without", action="append", default=[], metavar="KEY", help="change: the default again")
         adding.add_argument("--secret", action="append", default=[], metavar="NAME", help="asked for, or NAME=@FILE")
         adding.add_argument(
             "--consent", action="store_true", help="you allow that it is taken in; a folder's is implied"
@@ -113,16 +116,35 @@ class Command(OperatorCommand):
     def add(self, options: dict[str, Any]) -> None:
         if len(options["names"]) != 1 or not options["kind"]:
             raise self.wrong("say what: NAME --kind KIND, and its --option KEY=VALUE")
-        given = dict(options["option"])
-        if "root" in given:
-            given["root"] = str(Path(given["root"]).expanduser().resolve())
         where = (options["reflection"] or "main", options["kind"], options["names"][0])
         told = {"by": operator(), "consented": options["consent"], "dry_run": options["dry_run"]}
         try:
-            source = enrolling.add(*where, given, secrets_given(options["secret"]), **told)
+            source = enrolling.add(*where, self.given(options), secrets_given(options["secret"]), **told)
         except (ValueError, NoKey) as problem:
             raise self.wrong(str(problem)) from problem
         self.tell(Answer({"added": [source.pk]}), options)
+
+    def change(self, options: dict[str, Any]) -> None:
+        given = self.given(options)
+        if len(options["names"]) != 1 or not (given or options["without"]):
+            raise self.wrong("say what: NAME, and its --option KEY=VALUE or --without KEY")
+        source = self.meant(options).get()
+        if unknown := sorted(set(options["without"]) - source.options.keys()):
+            raise self.wrong(f"{', '.join(unknown)}: it has no such option; manage.py sources show {source} names them")
+        kept = {name: value for name, value in source.options.items() if name not in options["without"]}
+        try:
+            changed = enrolling.change(source, kept | given, by=operator(), dry_run=options["dry_run"])
+        except ValueError as problem:
+            raise self.wrong(str(problem)) from problem
+        self.tell(changed, options)
+
+    def given(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The options as they are given here: a folder by its whole path."""
+        given = dict(options["option"])
+        if isinstance(given.get("root"), str):
+            with suppress(RuntimeError):  # nobody of that name: what refuses it says so
+                given["root"] = str(Path(given["root"]).expanduser().resolve())
+        return given
 
     def try_out(self, options: dict[str, Any]) -> None:
         tried = enrolling.check(self.meant(options))

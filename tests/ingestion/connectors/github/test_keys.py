@@ -71,7 +71,8 @@ def test_options_that_mean_nothing_are_refused(server, options):
 
 
 def test_nothing_shows_a_secret(server):
-    found = connectors.connect("github", server.options(), {"token": "ghp_1", "private_key": "PEM"})
+    app = {**server.options(), "app_id": "1", "installation_id": "2"}
+    found = connectors.connect("github", app, {"token": "ghp_1", "private_key": "PEM"})
     assert isinstance(found, GitHub)
     shown = f"{found!r} {found.api!r} {found.api.key!r}"
     assert "ghp_1" not in shown

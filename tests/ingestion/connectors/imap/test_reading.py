@@ -5,7 +5,7 @@ from email.message import EmailMessage
 import pytest
 
 from ingestion.connectors.imap import mailbox
-from ingestion.ports import Unlisted
+from ingestion.ports import ScopeComplete, Unlisted
 from ledger.failures import Gone, Malformed, Transient
 from ledger.reasons import Reason
 from tests.contracts.worlds.imap import letter
@@ -85,6 +85,16 @@ def test_attachments_are_items_of_their_own(world):
     assert (notes.data.decode().split("\n")[0].strip(), notes.metadata["path"]) == ("plain words", "notes.txt")
     assert (b"Subject: Inner" in inner.data, inner.media_type) == (True, "message/rfc822")
     assert names(port(world, attachments=False).list({})) == [whole]
+
+
+def test_attachments_that_are_wanted_from_now_on_are_listed_and_others_go(world):
+    world.append("a", with_attachments())
+    without = list(port(world, attachments=False).list({}))
+    more = list(port(world).list(without[-1].cursor))
+    assert (len(names(without)), len(names(more))) == (1, 4)
+    again = list(port(world, attachments=False).list(more[-1].cursor))
+    assert sum(entry.count for entry in again if isinstance(entry, ScopeComplete)) == 1
+    assert names(port(world, attachments=False).list(again[-1].cursor)) == []
 
 
 def test_a_message_that_is_nothing_but_a_file_is_both(world):
