@@ -23,7 +23,16 @@ LIMITED = {
     **dict.fromkeys([f"patches {verb}" for verb in ("approve", "reject", "revert")], DECIDES),
     **dict.fromkeys(["revert", "restore", "entities merge", "entities split"], DECIDES),
     **dict.fromkeys(
-        ["ingest", "sources add", "sources remove", "purge", "auditlog seal", "approvals confirm", "approvals refuse"],
+        [
+            "ingest",
+            "sources add",
+            "sources change",
+            "sources remove",
+            "purge",
+            "auditlog seal",
+            "approvals confirm",
+            "approvals refuse",
+        ],
         RULES,
     ),
     **dict.fromkeys(["consent grant", "consent revoke", "tokens add", "tokens revoke"], RULES),

@@ -32,7 +32,7 @@ def source(tmp_path):
 
 
 def end(source: Source) -> None:
-    Grant.objects.filter(source=source).update(expires_at=timezone.now() - timedelta(seconds=1))
+    Grant.objects.filter(source=source).update(expires_at=timezone.now() - timedelta(hours=1))
 
 
 @pytest.mark.parametrize("how", ["never granted", "revoked", "expired"])

@@ -11,6 +11,7 @@ from ingestion.connectors.imap.answers import Value, number
 from ingestion.connectors.imap.folders import State
 from ingestion.connectors.imap.headers import told_by
 from ingestion.connectors.imap.parts import parts
+from ingestion.connectors.imap.refreshing import Refresher
 from ingestion.connectors.imap.session import LOOPBACK, Account, Session
 from ingestion.ports import (
     Checkpoint,
@@ -54,7 +55,8 @@ class Imap:
     """Lists and reads the messages of a mailbox, and what is attached to them. Leaves unread what was unread.
 
     `folders` are shell patterns over the folders' names; without any, all but junk, trash, drafts and those that repeat
-    the others. The key is a `password` (of the account, or of the app) or an OAuth 2 `token`.
+    the others. The key is a `password` (of the account, or of the app), an OAuth 2 `token`, or a `refresh_token` with
+    which tokens are asked for at `token_url`.
     """
 
     kind = "imap"
@@ -66,6 +68,11 @@ class Imap:
         *,
         password: str = "",
         token: str = "",
+        refresh_token: str = "",
+        client_secret: str = "",
+        token_url: str = "",
+        client_id: str = "",
+        scope: str = "",
         folders: str | Sequence[str] = (),
         security: str = "tls",
         port: int | str | None = None,
@@ -81,6 +88,8 @@ class Imap:
         if port and not (str(port).isdecimal() and int(port) <= PORT_MOST):
             raise ValueError(f"port: a number from 1 to {PORT_MOST}")
         self.account = Account(host, user, int(port or PORTS[security]), security, ca_file, password, token)
+        self.given = refresh_token
+        self.refresher = Refresher(token_url, client_id, client_secret, refresh_token, scope) if refresh_token else None
         self.patterns = (folders,) if isinstance(folders, str) else tuple(folders)
         self.attachments = attachments
         self.sizes: dict[str, int] = {}  # of what was listed and not asked for yet
@@ -93,6 +102,11 @@ class Imap:
     def check(self) -> str:
         found = self._ask(lambda session: session.folders(self.patterns))
         return f"{sum(state.messages for state in found.values())} messages in {len(found)} folders"
+
+    def renewed(self) -> Mapping[str, str]:
+        fresh = self.refresher.refresh_token if self.refresher else ""
+        before, self.given = self.given, fresh
+        return {"refresh_token": fresh} if fresh != before else {}
 
     def expect(self, external_ids: Sequence[str]) -> None:
         self.ahead = {name: self.sizes[name] for name in external_ids if name in self.sizes}
@@ -261,15 +275,25 @@ class Imap:
         account = self.account
         if account.security == "none" and account.host not in LOOPBACK:
             raise Auth(Reason.UNTRUSTED, "security none is for this machine itself; use tls or starttls")
-        if not (account.password or account.token):
-            raise Auth(Reason.KEY_REFUSED, "there is neither a password nor a token; set one as a secret of the source")
+        if not (account.password or account.token or self.refresher):
+            raise Auth(Reason.KEY_REFUSED, "there is no password, token or refresh_token; set one as a secret")
         if not (account.user + account.password + account.token).isprintable():
             raise Auth(Reason.KEY_REFUSED, "user, password and token are on one line")
         try:
-            return Session(account)
+            return self._refreshed(self.refresher) if self.refresher else Session(account)
         except Transient as failure:
             self.lost = failure
             raise
+
+    def _refreshed(self, refresher: Refresher) -> Session:
+        """Enter by a token that there is, or by a new one where it is taken no more."""
+        token = refresher.token()
+        try:
+            return Session(replace(self.account, token=token))
+        except Auth:
+            if not refresher.refused():
+                raise
+        return Session(replace(self.account, token=refresher.token()))
 
 
 def _hang_up(sessions: list[Session]) -> None:

@@ -53,6 +53,7 @@ class Command(OperatorCommand):
         "resume": DEED,
         "reprocess": DEED,
         "add": "handoffs.add_source",
+        "change": "handoffs.add_source",
         "remove": "handoffs.delete_source",
     }
 
