@@ -16,6 +16,7 @@ class Command(Reporting):
         "measured to take, and what to raise or lower where the two part. "
         "Exit status: 0 they agree, 2 bad usage, 4 there is advice."
     )
+    needs = {"": "ingestion.view_ingestrun"}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
