@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
@@ -209,8 +209,6 @@ class BatchPage(WithDeeds, PatchBatchAdmin):
     """A batch as who reviews it needs it: what it changes, what it rests on, what was measured, what can be done."""
 
     change_form_template = "console/batch.html"
-    leads = ()
-    shows = ("verdicts", "carriers")
 
     def get_urls(self) -> list[URLPattern]:
         decide = self.admin_site.admin_view(require_POST(self.decide))
@@ -254,7 +252,11 @@ class EntityPage(EntityAdmin):
 class EventPage(EventAdmin):
     """The audit log, each event with the way to what it happened to."""
 
-    list_display = ("moment", "row", *EventAdmin.list_display[3:])  # type: ignore[assignment]  # of another length
+    list_display = ("moment", "row", "step", "why", "by", "said")  # type: ignore[assignment]  # of another length
+
+    @admin.display(description="step")
+    def step(self, event: Event) -> SafeString:
+        return format_html("{} → {}", event.was.replace("_", " "), rendering.state(event.became))
 
     @admin.display(description="row")
     def row(self, event: Event) -> SafeString:

@@ -49,6 +49,11 @@ class Preview:
     done: Mapping[str, int]
     refused: Mapping[str, int]
 
+    @property
+    def possible(self) -> int:
+        """How many of those that were tried something would be done with; all, as far as is known, if not all were."""
+        return sum(self.done.values()) if self.tried == self.matched else self.matched
+
 
 def filters(query: str) -> str:
     """The part of a list's address that says which rows are meant."""

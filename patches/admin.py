@@ -1,15 +1,16 @@
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
-from django.urls import URLPattern, reverse
+from django.urls import URLPattern
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from ledger import rendering
+from ledger.commands import spoken
 from ledger.listing import Listing, hash_prefix, linked, number, span, text_prefix, uuid
 from patches import turning
 from patches.evaluation.checks import CHECKS
@@ -37,9 +38,8 @@ from patches.models import (
 from patches.names import key_of
 from patches.recount import obstacle, recount
 
-PATCHES_SHOWN = 200
 CARRIERS_SHOWN = 50
-VERDICTS_SHOWN = 5
+VERDICTS_SHOWN = 10
 
 
 @admin.register(PatchBatch)
@@ -48,8 +48,7 @@ class PatchBatchAdmin(Listing[PatchBatch]):
     list_display = ("id", "state", "why", "title", linked("source"), "since")
     list_filter = ("status",)
     list_select_related = ("source__reflection",)
-    leads: ClassVar[tuple[str, ...]] = ("orders",)
-    shows: ClassVar[tuple[str, ...]] = ("verdicts", "patches", "carriers")
+    shows = ("verdicts", "carriers")
     searches = (
         number("a batch's id"),
         hash_prefix("the start of a content's hash", "content_hash"),
@@ -59,39 +58,21 @@ class PatchBatchAdmin(Listing[PatchBatch]):
     def get_urls(self) -> list[URLPattern]:
         return [*turning.urls(self.admin_site), *super().get_urls()]
 
-    @admin.display(description="decide")
-    def orders(self, batch: PatchBatch) -> SafeString:
-        """What a person can do with it."""
-        deeds = {"applied": ["revert"], "superseded": ["revert"], "reverted": ["restore"]}.get(batch.status, [])
-        return rendering.listed(
-            [rendering.anchor(reverse(f"admin:patches_patchbatch_{deed}", args=[batch.pk]), deed) for deed in deeds]
-        )
-
     @admin.display(description="verdicts")
     def verdicts(self, batch: PatchBatch) -> SafeString:
-        """The latest verdicts, each with its checks."""
+        """The latest ones; what each measured is on its own page."""
         return rendering.table(
-            ["at", "decision", "by", "policy", "checks", "patches rejected"],
+            ["at", "decision", "by", "policy", "failed", "patches rejected"],
             [
                 (
-                    rendering.moment(verdict.at),
-                    rendering.link(verdict),
-                    f"{verdict.by}: {verdict.why}" if verdict.why else verdict.by,
-                    verdict.policy,
-                    _checks(verdict),
-                    ", ".join(map(str, verdict.rejected)) or "-",
+                    rendering.moment(one.at),
+                    rendering.anchor(rendering.page(one), one.decision),
+                    f"{one.by}: {one.why}" if one.why else one.by,
+                    one.policy,
+                    ", ".join(spoken(name) for name, check in one.checks.items() if not check["passed"]) or "-",
+                    ", ".join(map(str, one.rejected)) or "-",
                 )
-                for verdict in batch.verdicts.order_by("-id")[:VERDICTS_SHOWN]
-            ],
-        )
-
-    @admin.display(description="patches")
-    def patches(self, batch: PatchBatch) -> SafeString:
-        return rendering.table(
-            ["n", "change", "what it says"],
-            [
-                (rendering.anchor(rendering.page(patch), patch.n), patch.get_op_display(), _said(patch))
-                for patch in batch.patches.order_by("n")[:PATCHES_SHOWN]
+                for one in batch.verdicts.order_by("-pk")[:VERDICTS_SHOWN]
             ],
         )
 

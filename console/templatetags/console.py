@@ -35,7 +35,8 @@ def total(numbers: Sequence[int]) -> int:
 @register.filter
 def state(status: str, word: str = "") -> SafeString:
     """A badge in the colour of a status, with the status or another word in it."""
-    return format_html('<span class="state {}">{}</span>', status, word) if word else rendering.state(status)
+    told = commands.spoken(word)
+    return format_html('<span class="state {}">{}</span>', status, told) if word else rendering.state(status)
 
 
 @register.filter

@@ -72,10 +72,20 @@ def test_it_is_said_first_how_many_match_and_how_many_cannot_and_why(admin_clien
 
     assert "<b>3</b> match" in page
     assert "newer handoff" in page
-    assert "Requeue 3" in page
+    assert '<span class="state yes">requeued</span>' in page
+    assert "Requeue 2</button>" in page
     assert newer.status == "pending"
     assert not Operation.objects.exists()
     assert not Event.objects.exists()  # a trial leaves nothing
+
+
+def test_what_would_do_nothing_is_not_offered(admin_client: Client) -> None:
+    make_run("completed", handoff=make_handoff("ingested"))
+
+    page = admin_client.get(f"{REQUEUE}?status__exact=completed").content.decode()
+
+    assert "<b>1</b> match" in page
+    assert "<form method" not in page.partition('class="console operation"')[2]
 
 
 def test_more_than_can_be_tried_are_counted_and_said_to_be(ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,6 +213,7 @@ def test_the_page_says_how_far_it_is_and_how_it_ended(ann: User, admin_client: C
 
     assert "data-over" in page
     assert "3 of 3 looked at" in page
+    assert '<span class="state yes">requeued</span>' in page
     assert "the disk is mended" in page
     assert " style=" not in page
 
