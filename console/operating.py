@@ -23,6 +23,7 @@ from console.models import Operation
 from ledger import statements
 from ledger.crashpoints import reached
 from ledger.deeds import Answer, in_pages
+from ledger.models import Event
 from ledger.reasons import Reason
 
 TRIED_FIRST = 2_000  # rows that the deed is tried on, before somebody decides
@@ -95,9 +96,13 @@ def begin(name: str, query: str, why: str, *, person: User | AnonymousUser, by: 
         raise ValueError("say why, in words")
     highest = deed.model._default_manager.aggregate(highest=Max("pk"))["highest"] or 0
     matched = matching(deed, query, person).count()
-    return Operation.objects.create(
-        deed=name, query=filters(query), why=why.strip(), person=person, by=by, upto=highest, matched=matched
-    )
+    with transaction.atomic(durable=True):
+        made = Operation.objects.create(
+            deed=name, query=filters(query), why=why.strip(), person=person, by=by, upto=highest, matched=matched
+        )
+        told = {"reason": Reason.ASKED_FOR, "by": by, "note": f"{name}: {made.why}"}
+        Event.objects.create(lifecycle=OPERATION.name, row_id=made.pk, was="waiting", became="waiting", **told)
+    return made
 
 
 def cancel(operations: QuerySet[Operation], *, by: str, why: str = "") -> list[int]:
@@ -128,7 +133,7 @@ def _take() -> int | None:
             OPERATION.move(row, was={"running"}, to="failed", reason=Reason.POLICY_GAVE_UP, by=WORKER)
             return None
         row.update(tries=F("tries") + 1)
-        OPERATION.move(row, was={"waiting"}, to="running", reason=Reason.STARTED, by=WORKER, note=found.why)
+        OPERATION.move(row, was={"waiting"}, to="running", reason=Reason.STARTED, by=WORKER)
         return found.pk
 
 

@@ -122,6 +122,13 @@ def test_what_was_asked_for_on_the_page_is_worked_off_for_what_matched_and_nothi
     assert [statuses[run.pk] for run in (*other, *later)] == ["failed"] * 2
     [asked] = set(Event.objects.filter(lifecycle="handoff").values_list("by", "note", "request_id"))
     assert asked == ("admin:admin", "the disk is mended", operation.request_id)
+    told = Event.objects.filter(lifecycle="operation", row_id=operation.pk).order_by("pk")
+    assert [(one.became, one.by) for one in told] == [
+        ("waiting", "admin:admin"),
+        ("running", "dispatcher"),
+        ("done", "dispatcher"),
+    ]
+    assert told[0].note == "run.requeue: the disk is mended"
     assert operation.request_id == answer.headers["X-Request-ID"]
 
 
