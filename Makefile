@@ -15,7 +15,7 @@ endif
 DEMO := env -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u REDIS_URL_FILE SLUICEGATE_STATE_DIR=var/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench gate-report mutants chaos docs requirements clean run-packages dev-packages peers
+.PHONY: help demo demo-up up test check bench gate-report mutants chaos docs requirements clean run-packages dev-packages peers
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ demo: run-packages ## ingest the example corpus and tell its story
 	@$(DEMO) $(PY) -c 'from config.settings import ENVIRONMENT; from config.embedded import discard; discard(ENVIRONMENT.state_dir)'
 	@rm -rf var/demo
 	@$(DEMO) $(PY) manage.py demo
+
+demo-up: run-packages ## run the console over what the demo taught, until Ctrl-C
+	@$(DEMO) $(PY) manage.py up $(ARGS)
 
 up: run-packages ## run the console, Flower, the workers and the dispatcher, until Ctrl-C
 	@$(PY) manage.py up $(ARGS)
