@@ -58,7 +58,7 @@ docs: dev-packages ## write the generated tables of docs/reference again
 
 requirements: ## compile requirements/*.in with uv
 	@command -v $(UV) >/dev/null || { echo "make requirements needs uv: pip install uv" >&2; exit 1; }
-	@cd requirements && for name in dev base embedded production; do \
+	@cd requirements && for name in dev base embedded production traces; do \
 		$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 			--custom-compile-command "make requirements" $$([ $$name = dev ] || echo -c dev.txt) \
 			--output-file $$name.txt $$name.in || exit 1; \

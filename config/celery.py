@@ -5,7 +5,13 @@ from typing import Any
 
 from celery import Celery
 from celery.fixups import django as celery_fixup
-from celery.signals import celeryd_after_setup, heartbeat_sent, worker_shutdown, worker_shutting_down
+from celery.signals import (
+    celeryd_after_setup,
+    heartbeat_sent,
+    worker_process_shutdown,
+    worker_shutdown,
+    worker_shutting_down,
+)
 from kombu.transport import redis as redis_transport
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -65,6 +71,14 @@ def load_models(instance: Any, **_: Any) -> None:
         from ingestion.stages import warm  # noqa: PLC0415
 
         warm()
+
+
+@worker_process_shutdown.connect
+def hand_over_traces(**_: Any) -> None:
+    """A process of the pool ends without Python's own farewell."""
+    from ingestion.adapters import chosen_traces  # noqa: PLC0415
+
+    chosen_traces().flush()
 
 
 @heartbeat_sent.connect

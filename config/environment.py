@@ -40,6 +40,7 @@ from config.values import (
     Port,
     Price,
     Seals,
+    Url,
 )
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -50,6 +51,7 @@ SECRETS = (
     f"{PREFIX}SECRET_KEY",
     f"{PREFIX}SOURCE_KEYS",
     f"{PREFIX}METRICS_TOKEN",
+    f"{PREFIX}TRACES_KEY",
     f"{PREFIX}EXTRACTOR_KEY",
     f"{PREFIX}EMBEDDINGS_KEY",
 )
@@ -220,6 +222,13 @@ class Environment(BaseSettings):
     model_concurrency: int = Field(
         default=4, ge=1, le=64, description="Questions that one worker process asks an endpoint at a time."
     )
+    traces: Literal["logs", "otlp"] = Field(
+        default="logs", description="Where spans go: to the log at level DEBUG, or to an OpenTelemetry collector."
+    )
+    traces_url: Url = Field(
+        default="http://localhost:4318/v1/traces", description="With `otlp`: where the collector takes OTLP over HTTP."
+    )
+    traces_key: SecretStr | None = Field(default=None, repr=False, description="Its bearer token, if it wants one.")
     crash_points: Path | None = Field(
         default=None, description="Folder in which tests say where a process is to be killed. Unset in any other use."
     )

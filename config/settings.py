@@ -195,6 +195,9 @@ EXTRACTOR = ENVIRONMENT.extractor
 EMBEDDINGS_OPTIONS = ENVIRONMENT.embeddings_options
 EXTRACTOR_OPTIONS = ENVIRONMENT.extractor_options
 
+TRACES = ENVIRONMENT.traces
+TRACES_OPTIONS = {} if TRACES == "logs" else {"url": ENVIRONMENT.traces_url, "key": ENVIRONMENT.traces_key}
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -55,6 +55,14 @@ def _base_url(url: str | None, info: ValidationInfo) -> str | None:
     return url
 
 
+def _url(url: str) -> str:
+    """Check an address to which something is sent. A key does not belong into it."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("is an http or https address without user or password")
+    return url
+
+
 def _model(name: str | None, info: ValidationInfo) -> str | None:
     if name is None and info.data.get(str(info.field_name).removesuffix("_model")) == REMOTE:
         raise ValueError(f"is required with the {REMOTE} adapter: the model's name, as its endpoint knows it")
@@ -79,6 +87,7 @@ Seals = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_lines), AfterValid
 Origins = Annotated[CommaList, AfterValidator(_origins)]
 Networks = Annotated[CommaList, AfterValidator(_networks)]
 BaseUrl = Annotated[str | None, AfterValidator(_base_url)]
+Url = Annotated[str, AfterValidator(_url)]
 ModelName = Annotated[str | None, AfterValidator(_model)]
 Price = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=1, le=65535)]

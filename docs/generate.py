@@ -224,11 +224,15 @@ def predicates() -> str:
 
 
 def adapters() -> str:
-    from ingestion.adapters import EMBEDDINGS, EXTRACTORS  # noqa: PLC0415
+    from ingestion.adapters import EMBEDDINGS, EXTRACTORS, TRACES  # noqa: PLC0415
 
     rows = [
         (f"`{variable}`", f"`{name}`", module_line(path.rpartition(".")[0]))
-        for variable, adapters_ in (("SLUICEGATE_EMBEDDINGS", EMBEDDINGS), ("SLUICEGATE_EXTRACTOR", EXTRACTORS))
+        for variable, adapters_ in (
+            ("SLUICEGATE_EMBEDDINGS", EMBEDDINGS),
+            ("SLUICEGATE_EXTRACTOR", EXTRACTORS),
+            ("SLUICEGATE_TRACES", TRACES),
+        )
         for name, path in adapters_.items()
     ]
     return page(

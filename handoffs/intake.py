@@ -96,8 +96,9 @@ FROM given LEFT JOIN before USING (id) LEFT JOIN barred USING (id)
 WHERE given.payload_hash IS NOT NULL ORDER BY given.n
 """
 HANDOFFS = """
-INSERT INTO handoffs_handoff (reference_id, payload_id, source_id, size_bytes, priority, status, reason, opened)
-SELECT g.reference_id, g.payload_hash, %(source)s, p.size_bytes, %(priority)s, 'pending', g.reason, 1
+INSERT INTO handoffs_handoff (reference_id, payload_id, source_id, size_bytes, priority, status, reason, opened,
+                              traceparent)
+SELECT g.reference_id, g.payload_hash, %(source)s, p.size_bytes, %(priority)s, 'pending', g.reason, 1, %(trace)s
 FROM unnest(%(ids)s::uuid[], %(hashes)s::text[], %(reasons)s::text[])
   WITH ORDINALITY AS g(reference_id, payload_hash, reason, n)
 JOIN handoffs_payload p USING (payload_hash) ORDER BY g.n
@@ -106,13 +107,14 @@ RETURNING reference_id
 """
 
 
-def receive(source: Source, arrivals: Sequence[Arrival]) -> Taken:
+def receive(source: Source, arrivals: Sequence[Arrival], *, traceparent: str = "") -> Taken:
     """Note what was seen and make the handoffs that follow from it: a constant number of statements.
 
     Needs a transaction.
     A newer payload supersedes a waiting handoff of the same reference and waits for a running one. A payload that comes
     back opens its row again; a payload that is applied already, on a reference that was never gone, makes none. Of an
-    item that was purged nothing is taken, and bytes that were put for it are deleted again.
+    item that was purged nothing is taken, and bytes that were put for it are deleted again. `traceparent` is kept with
+    the handoffs, for who goes on with the trace.
     """
     arrivals = list({arrival.external_id: arrival for arrival in arrivals}.values())
     found = statements.rows(
@@ -134,7 +136,7 @@ def receive(source: Source, arrivals: Sequence[Arrival]) -> Taken:
     sizes = {a.payload_hash: a.size_bytes for a in arrivals}
     hashes = sorted({payload for _, payload, *_ in seen})
     stored = statements.rows(PAYLOADS, {"hashes": hashes, "sizes": [sizes[payload] for payload in hashes]})
-    taken = _open(source, seen)
+    taken = _open(source, seen, traceparent)
     _hold_if_paused(source, [reference for reference, *_ in seen])
     return replace(taken, stored=[payload for (payload,) in stored], barred=barred)
 
@@ -146,7 +148,7 @@ def _hold_if_paused(source: Source, references: Sequence[UUID]) -> None:
         HANDOFF.move(rows, was={"pending"}, to="held", reason=Reason.PAUSED, by=f"sync:{source.pk}")
 
 
-def _open(source: Source, seen: Sequence[tuple[UUID, str, str | None, bool, str | None]]) -> Taken:
+def _open(source: Source, seen: Sequence[tuple[UUID, str, str | None, bool, str | None]], traceparent: str) -> Taken:
     """Make or reopen the handoffs of what was seen: (reference, payload, payload before, was gone, applied payload)."""
     payload_of = {reference: payload for reference, payload, *_ in seen}
     siblings = Handoff.objects.filter(reference__in=list(payload_of))
@@ -166,13 +168,14 @@ def _open(source: Source, seen: Sequence[tuple[UUID, str, str | None, bool, str 
     if again:
         told = {"reason": Reason.RESTORED, "by": f"sync:{source.pk}"}
         rows = Handoff.objects.filter(pk__in=list(again))
-        take(HANDOFF.step(rows, was=ENDED, to="pending", opened=again, **told))
+        take(HANDOFF.step(rows, was=ENDED, to="pending", opened=again, traceparent=traceparent, **told))
     made = (
         statements.rows(
             HANDOFFS,
             {
                 "source": source.pk,
                 "priority": source.priority,
+                "trace": traceparent,
                 "ids": [reference for reference, _, _ in fresh],
                 "hashes": [payload for _, payload, _ in fresh],
                 "reasons": [reason for _, _, reason in fresh],

@@ -221,6 +221,9 @@ class Handoff(models.Model):
     status = models.CharField(max_length=20, choices=HandoffStatus, default=HandoffStatus.PENDING)
     reason = models.CharField(max_length=40, choices=reasons, default=Reason.NEW)
     opened = models.PositiveIntegerField(default=1, help_text="How often it was opened: a payload can come back.")
+    traceparent = models.CharField(
+        max_length=55, blank=True, db_default="", help_text="Who brought it, in a trace (W3C Trace Context)."
+    )
     since = models.DateTimeField(db_default=Now())
     created_at = models.DateTimeField(db_default=Now())
 

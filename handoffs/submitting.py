@@ -50,7 +50,9 @@ class Submitted:
     made: bool
 
 
-def submit(source: Source, arrivals: Sequence[Arrival], *, key: Key | None = None) -> list[Submitted]:
+def submit(
+    source: Source, arrivals: Sequence[Arrival], *, key: Key | None = None, traceparent: str = ""
+) -> list[Submitted]:
     """Make the handoffs of the arrivals, whose bytes are stored; of those that are there already nothing is made.
 
     All or none, in the order given. A request with a key that came before makes nothing, whatever became of it since;
@@ -63,7 +65,7 @@ def submit(source: Source, arrivals: Sequence[Arrival], *, key: Key | None = Non
         first = key is None or _is_first(key)
         before = {(row[0], row[1]): row[5] for row in statements.rows(ROWS, which)}
         if first:
-            taken = receive(source, arrivals)
+            taken = receive(source, arrivals, traceparent=traceparent)
             payloads.confirm(taken.stored)
         found = {(row[0], row[1]): row for row in statements.rows(ROWS, which)}
         reached("submit.before_commit")

@@ -21,7 +21,7 @@ WITH boarded AS (
                                 lease_until = now() + %(lease)s * interval '1 s'
   FROM handoffs_source s
   WHERE f.id = %(flight)s AND f.status = 'open' AND f.stage = %(stage)s AND f.worker = '' AND s.id = f.source_id
-  RETURNING f.id, f.fence, f.source_id, s.reflection_id, s.paused, EXISTS (
+  RETURNING f.id, f.fence, f.source_id, s.reflection_id, s.paused, f.traceparent, EXISTS (
     SELECT FROM handoffs_grant g WHERE g.source_id = s.id) AND NOT EXISTS (
     SELECT FROM handoffs_grant g WHERE g.source_id = s.id AND g.revoked_at IS NULL
       AND (g.expires_at IS NULL OR g.expires_at > now())) AS withdrawn
@@ -36,7 +36,7 @@ items AS (
   JOIN handoffs_handoff h ON h.id = r.handoff_id JOIN handoffs_reference f ON f.id = h.reference_id
   WHERE r.flight_id = %(flight)s AND r.status = 'running' AND r.stage = %(stage)s
 )
-SELECT b.fence, b.source_id, b.reflection_id, b.paused, b.withdrawn, items.*
+SELECT b.fence, b.source_id, b.reflection_id, b.paused, b.withdrawn, b.traceparent, items.*
 FROM boarded b LEFT JOIN items ON items.flight_id = b.id ORDER BY items.id
 """
 # The flight's row is locked and its fence compared on that row itself; then the runs are, each on its own columns. What
@@ -75,6 +75,7 @@ class Boarding:
     fence: int
     source_id: int
     reflection_id: int
+    traceparent: str = ""
     gauge: Gauge = field(default_factory=Gauge, compare=False, repr=False)  # measures from now on
 
     @property
@@ -124,12 +125,12 @@ def board(flight_id: int, stage: str, *, worker: str, needs: Sequence[str] = ())
     found = statements.rows(BOARD, parameters)
     if not found:
         return None
-    fence, source_id, reflection_id, paused, withdrawn = found[0][:5]
-    aboard = [row[5:] for row in found if row[5] is not None]
+    fence, source_id, reflection_id, paused, withdrawn, traceparent = found[0][:6]
+    aboard = [row[6:] for row in found if row[6] is not None]
     called_off = {run_id: asked_by for run_id, *_, asked_by, _, _ in aboard if asked_by}
     going = [row for row in aboard if row[0] not in called_off]
     return Boarded(
-        Boarding(flight_id, stage, worker, fence, source_id, reflection_id),
+        Boarding(flight_id, stage, worker, fence, source_id, reflection_id, traceparent),
         items=[item_of(row[:-3]) for row in going],
         coming=[handoff_id for _, handoff_id, *_, queued, _ in going if queued],
         called_off=called_off,

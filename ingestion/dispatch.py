@@ -16,9 +16,11 @@ from django.db import transaction
 from handoffs.lifecycles import HANDOFF
 from handoffs.models import Handoff
 from ingestion import connectors, fairness
+from ingestion.adapters import chosen_traces
 from ingestion.fairness import Admission, Source, State, Waiting
 from ingestion.lifecycles import RUN
 from ingestion.models import IngestRun
+from ingestion.ports import Told
 from ingestion.ring import Departure, ring
 from ingestion.stages import ORDER
 from ingestion.waking import wait, wake
@@ -137,21 +139,25 @@ crashed AS MATERIALIZED (
   SELECT p.payload_id FROM ingestion_ingestrun o JOIN handoffs_handoff p ON p.id = o.handoff_id WHERE o.crashes > 0
 ),
 handoffs AS (
-  SELECT h.id, h.size_bytes, h.payload_id IN (SELECT payload_id FROM crashed) AS alone FROM handoffs_handoff h
+  SELECT h.id, h.size_bytes, h.traceparent, h.payload_id IN (SELECT payload_id FROM crashed) AS alone
+  FROM handoffs_handoff h
   WHERE h.id = ANY (ARRAY(SELECT id FROM line WHERE kind = 'fresh')) AND h.status || '' = 'pending'
   ORDER BY h.id FOR UPDATE SKIP LOCKED
 )
-SELECT runs.id, runs.handoff_id, runs.stage, runs.deliveries, runs.alone, h.size_bytes,
+SELECT runs.id, runs.handoff_id, runs.stage, runs.deliveries, runs.alone, h.size_bytes, h.traceparent,
        line.class, line.place, line.kind
 FROM line JOIN runs ON line.kind = 'due' AND runs.id = line.id JOIN handoffs_handoff h ON h.id = runs.handoff_id
 UNION ALL
-SELECT NULL, handoffs.id, %(first)s, 0, handoffs.alone, handoffs.size_bytes, line.class, line.place, line.kind
+SELECT NULL, handoffs.id, %(first)s, 0, handoffs.alone, handoffs.size_bytes, handoffs.traceparent,
+       line.class, line.place, line.kind
 FROM line JOIN handoffs ON line.kind = 'fresh' AND handoffs.id = line.id
 ORDER BY class, place, kind
 """
 FLIGHT = """
-INSERT INTO ingestion_flight (source_id, status, reason, stage, fence, worker, lease_until, runs_aboard, size_bytes)
-VALUES (%(source)s, 'open', 'admitted', %(stage)s, 0, '', now() + %(lease)s * interval '1 s', %(runs)s, %(bytes)s)
+INSERT INTO ingestion_flight (source_id, status, reason, stage, fence, worker, lease_until, runs_aboard, size_bytes,
+                              traceparent)
+VALUES (%(source)s, 'open', 'admitted', %(stage)s, 0, '', now() + %(lease)s * interval '1 s', %(runs)s, %(bytes)s,
+        %(trace)s)
 RETURNING id
 """
 # The same key gives the same run: a handoff opened once is run once.
@@ -186,6 +192,7 @@ class Passenger:
     deliveries: int
     alone: bool
     size_bytes: int
+    traceparent: str
 
 
 @dataclass
@@ -298,17 +305,22 @@ def _fill(look: Round, admission: Admission, dry: set[int]) -> None:
             "first": ORDER[0],
         },
     )
-    aboard = _fitting((Passenger(*row[:6]) for row in found), admission.size_bytes)
+    aboard = _fitting((Passenger(*row[:7]) for row in found), admission.size_bytes)
     if not aboard:
         dry.add(admission.source_id)
         return
     first = min((passenger.stage for passenger in aboard), key=ORDER.index)
     size_bytes = sum(passenger.size_bytes for passenger in aboard)
-    told = {"source": admission.source_id, "stage": first, "runs": len(aboard), "bytes": size_bytes}
-    [(flight_id,)] = statements.rows(FLIGHT, {**told, "lease": settings.LEASE_S})
-    _board(look.reflections[admission.source_id], flight_id, aboard)
+    told: dict[str, Told] = {"source": admission.source_id, "stage": first, "runs": len(aboard), "bytes": size_bytes}
+    # a flight goes on with the trace of what brought its first run, and knows of the others
+    brought, *others = dict.fromkeys(one.traceparent for one in aboard if one.traceparent) or [""]
+    with chosen_traces().span("dispatch", parent=brought, links=others, **told) as span:
+        given = {**told, "lease": settings.LEASE_S, "trace": span.traceparent}
+        [(flight_id,)] = statements.rows(FLIGHT, given)
+        span.note(flight=flight_id)
+        _board(look.reflections[admission.source_id], flight_id, aboard)
     look.charge(admission, len(aboard))
-    look.opened.append(Departure(flight_id, first, admission.source_id, len(aboard), size_bytes))
+    look.opened.append(Departure(flight_id, first, admission.source_id, len(aboard), size_bytes, span.traceparent))
 
 
 def _fitting(waiting: Iterable[Passenger], limit_bytes: int) -> list[Passenger]:

@@ -15,6 +15,7 @@ from handoffs import consent
 from handoffs.lifecycles import HANDOFF
 from handoffs.models import Handoff
 from ingestion import claims, failing, landing, proposals, stages, usage
+from ingestion.adapters import chosen_traces
 from ingestion.boarding import Boarding, board, hand_back, leave
 from ingestion.heartbeat import beating
 from ingestion.lifecycles import FLIGHT
@@ -24,6 +25,7 @@ from ingestion.outcomes import Done, Failed, Item, Outcome
 from ingestion.progress import Onward, Settled, keep, move_on, take_all
 from ingestion.stopping import heed
 from ingestion.tracebacks import redacted
+from ingestion.traceparents import trace_of
 from ledger.crashpoints import reached
 from ledger.failures import Failure, Unexpected
 from ledger.reasons import Reason
@@ -62,9 +64,14 @@ def advance(flight_id: int, stage: str, *, worker: str) -> bool:
             HANDOFF.move(coming, was={"queued"}, to="ingesting", reason=Reason.STARTED, by=worker)
     reached(f"{stage}.boarded")
     try:
-        with bound_contextvars(flight=flight_id, stage=stage, source=boarding.source_id):
+        told: dict[str, Any] = {"flight": flight_id, "stage": stage, "source": boarding.source_id}
+        with (
+            bound_contextvars(trace=trace_of(boarding.traceparent), **told),
+            chosen_traces().span(f"stage {stage}", parent=boarding.traceparent, runs=len(items), **told) as span,
+        ):
             with beating(boarding):
                 found = outcomes(work, complete(items, work, boarding))
+            span.note(failed=sum(isinstance(one, Failed) for one in found))
             return settle_or_single_out(boarding, work, found)
     except (OperationalError, InterfaceError):
         # the database ended the transaction, a deadlock or a restart: nobody aboard is to blame

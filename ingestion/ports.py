@@ -1,6 +1,7 @@
 """Everything that can be swapped, on one page. Adapters live in adapters/<port>/, one module each."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -139,6 +140,37 @@ class Renewing(Protocol):
 
     def renewed(self) -> Mapping[str, str]:
         """Return the secrets that took the place of those it was given, by name; each once, none if there are none."""
+        ...
+
+
+Told = int | float | str  # what a span says: ids, counts, times and codes, nothing that a source or a document says
+
+
+class Span(Protocol):
+    """A stretch of work in a trace. `traceparent` names it to whoever goes on with the trace, as W3C has it."""
+
+    traceparent: str
+
+    def note(self, **told: Told) -> None:
+        """Say more of it."""
+        ...
+
+
+class TracePort(Protocol):
+    """Tells how the work went on from process to process. Never raises, never waits for who listens."""
+
+    def span(
+        self, name: str, *, parent: str = "", links: Sequence[str] = (), **told: Told
+    ) -> AbstractContextManager[Span]:
+        """Be in a span of this name, one of few, for as long as the block runs.
+
+        `parent` and `links` are traceparents: of the span that it is a part of (none, or nonsense: a trace of its own),
+        and of others that it goes on with. An exception that leaves the block is told by its type alone.
+        """
+        ...
+
+    def flush(self) -> None:
+        """Hand over what was not told yet, within seconds: the process is about to end."""
         ...
 
 

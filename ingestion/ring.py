@@ -18,6 +18,7 @@ class Departure(NamedTuple):
     source_id: int
     runs: int
     size_bytes: int
+    traceparent: str
 
 
 def task_id(row_id: int, part: str) -> str:
@@ -28,7 +29,8 @@ def task_id(row_id: int, part: str) -> str:
 def ring(flight: Departure) -> None:
     """Publish the chain from its stage on. A broker that is away costs a delay: the sweep rings again.
 
-    A message carries the flight's id and nothing else; beside it stand, for who watches, its source's id and its size.
+    A message carries the flight's id and nothing else; beside it stand, for who watches, its source's id and its size,
+    and its place in a trace.
     """
     told = f"flight={flight.flight_id} source={flight.source_id} runs={flight.runs} bytes={flight.size_bytes}"
     links = [
@@ -39,6 +41,7 @@ def ring(flight: Departure) -> None:
             task_id=task_id(flight.flight_id, name),
             shadow=f"stage:{name}",
             argsrepr=told,
+            headers={"traceparent": flight.traceparent},
         )
         for name in ORDER[ORDER.index(flight.stage) :]
     ]

@@ -17,6 +17,7 @@ from handoffs.intake import Arrival, receive
 from handoffs.models import Handoff, Source, reference_id
 from handoffs.tombstones import purged
 from ingestion import backlog, deletions
+from ingestion.adapters import chosen_traces
 from ingestion.connectors import connect
 from ingestion.deletions import call_off
 from ingestion.dispatch import hold
@@ -105,18 +106,19 @@ def sync(
     `recheck` reads also what has an equal signature, where that is no proof.
     """
     report = SyncReport()
-    with alone(source):
+    with alone(source), chosen_traces().span("sync", source=source.pk, kind=source.kind) as span:
         try:
             consent.ask(source)
             cursor = Source.objects.values_list("cursor", flat=True).get(pk=source.pk)
             statements.run(LISTING)
             port = connect(source.kind, source.options, sealing.reveal(source.pk))
-            walk = _Walk(source, port, report, progress, recheck=recheck)
+            walk = _Walk(source, port, report, progress, recheck=recheck, traceparent=span.traceparent)
             walk.go(cursor)
         except Failure as failure:
             _keep(source, failure)
             raise
         walk.end(accept=accept_deletions)
+        span.note(**{name: value for name, value in vars(report).items() if isinstance(value, int)})
     progress(report)
     return report
 
@@ -156,8 +158,10 @@ class _Walk:
         progress: Callable[[SyncReport], None],
         *,
         recheck: bool,
+        traceparent: str,
     ) -> None:
         self.source, self.port, self.report, self.progress, self.recheck = source, port, report, progress, recheck
+        self.traceparent = traceparent
         self.room = 0
         self.scopes: list[ScopeComplete] = []
         self.tombstones: list[str] = []
@@ -190,7 +194,7 @@ class _Walk:
         for arrivals in _taken(self.port, (Listed(*row) for row in changed), report):
             if self.room <= 0:
                 self.room = backlog.await_room(lambda: self.progress(report))
-            _take(self.source, arrivals, report)
+            _take(self.source, arrivals, report, self.traceparent)
             self.room -= len(arrivals)
             self.progress(report)
         buried = [entry for entry in page if isinstance(entry, Tombstone)]
@@ -294,10 +298,10 @@ def _arrival(port: SourcePort, item: Listed, report: SyncReport) -> Arrival | No
     )
 
 
-def _take(source: Source, arrivals: list[Arrival], report: SyncReport) -> None:
+def _take(source: Source, arrivals: list[Arrival], report: SyncReport, traceparent: str) -> None:
     payloads.flush()
     with transaction.atomic(durable=True):
-        taken = receive(source, arrivals)
+        taken = receive(source, arrivals, traceparent=traceparent)
         payloads.confirm(taken.stored)
         _stop_stale(source)
         reached("sync.before_commit")

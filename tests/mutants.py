@@ -52,6 +52,7 @@ ENDPOINT = "ingestion/adapters/endpoint.py"
 ENDPOINT_DIES, EXTRACTOR_DIES, EMBEDDINGS_DIE = (
     f"ingestion/adapters/test_{name}.py" for name in ("endpoint", "openai_extractor", "openai_embeddings")
 )
+SPANS_DIE = "ingestion/test_spans.py"
 REMOTE_DIES, USAGE_DIES = "ingestion/test_remote_models.py", "ingestion/test_usage.py"
 
 GUARDS = [
@@ -328,6 +329,8 @@ GUARDS = [
     code("vectors have their length", f"{EMBEDDINGS_DIE} another_length", "ingestion/adapters/embeddings/openai.py", "if row.shape != (self.dim,):", "if False:"),
     code("what a failed run got done is kept", f"{REMOTE_DIES} asked_again", "ingestion/flights.py", "settled.onward), *failed]", "settled.onward)]"),
     code("a shared passage is paid for once", f"{REMOTE_DIES} paid_for_once", "ingestion/answers.py", "self.costs.pop(text_hash, FREE)", "self.costs.get(text_hash, FREE)"),
+    code("a trace goes on after a crash", f"{SPANS_DIE} flies_again", DISPATCH, "parent=brought, links=others", "links=others"),
+    code("what was raised is told by its type", "contracts/test_traces.py exception", "ingestion/adapters/traces/otlp.py", "StatusCode.ERROR, type(problem).__name__", "StatusCode.ERROR, str(problem)"),
     triggers("ingestion_visit", f"{USAGE_DIES} only_added_to"),
     check("visit_weighs_each_of_its_runs", "ingestion_visit", f"{USAGE_DIES} only_added_to"),
     code("a run that failed in settling failed", f"{USAGE_DIES} refused", "ingestion/flights.py", "usage.taken(boarding, [*done, *failed])", "usage.taken(boarding, [*failed, *done])"),

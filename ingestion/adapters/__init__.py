@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from ingestion.ports import EmbeddingsPort, ExtractorPort
+from ingestion.ports import EmbeddingsPort, ExtractorPort, TracePort
+
+log = structlog.get_logger(__name__)
 
 EMBEDDINGS: Mapping[str, str] = {
     "hashing": "ingestion.adapters.embeddings.hashing.Hashing",
@@ -18,6 +21,11 @@ EXTRACTORS: Mapping[str, str] = {
     "openai": "ingestion.adapters.extractor.openai.OpenAI",
     "spacy_rules": "ingestion.adapters.extractor.spacy_rules.SpacyRules",
 }
+TRACES: Mapping[str, str] = {
+    "logs": "ingestion.adapters.traces.logs.Logs",
+    "otlp": "ingestion.adapters.traces.otlp.Otlp",
+}
+NO_PACKAGES = "logs"  # needs none
 
 
 def chosen_embeddings() -> EmbeddingsPort:
@@ -29,6 +37,19 @@ def chosen_embeddings() -> EmbeddingsPort:
 def chosen_extractor() -> ExtractorPort:
     """The adapter that the settings name."""
     port: ExtractorPort = load(EXTRACTORS, settings.EXTRACTOR, **settings.EXTRACTOR_OPTIONS)
+    return port
+
+
+@cache
+def chosen_traces() -> TracePort:
+    """The adapter that the settings name; where its packages are missing, that is logged once, and the log is used."""
+    port: TracePort
+    try:
+        port = load(TRACES, settings.TRACES, **settings.TRACES_OPTIONS)
+    except ImportError as missing:
+        remedy = "pip install -r requirements/traces.txt"
+        log.warning("no trace is sent: a package is missing", package=missing.name, remedy=remedy)
+        port = load(TRACES, NO_PACKAGES)
     return port
 
 

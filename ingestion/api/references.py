@@ -17,6 +17,7 @@ from handoffs.models import ApiToken, Source, reference_id
 from handoffs.submitting import Key, KeyReused, submit
 from handoffs.tombstones import purged
 from ingestion import backlog
+from ingestion.adapters import chosen_traces
 from ingestion.api.access import allowed
 from ingestion.api.problems import PROBLEMS, Problem
 from ingestion.connectors import PUSHED
@@ -117,8 +118,10 @@ def hand_over(
             422, refused[0].reason, f"{refused[0].external_id}: {refused[0].detail or 'its bytes were refused'}"
         )
     key = Key(token, idempotency_key, hashlib.sha256(request.body).hexdigest()) if idempotency_key else None
+    parent = request.headers.get("traceparent", "")
     try:
-        taken = submit(source, arrivals, key=key)
+        with chosen_traces().span("submit", parent=parent, source=source.pk, items=len(arrivals)) as span:
+            taken = submit(source, arrivals, key=key, traceparent=span.traceparent)
     except KeyReused:
         raise Problem(422, "key_reused", "this Idempotency-Key came before with another request") from None
     wake()

@@ -77,6 +77,9 @@ class Flight(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     runs_aboard = models.PositiveIntegerField(help_text="How many runs it set out with.")
     size_bytes = models.BigIntegerField()
+    traceparent = models.CharField(
+        max_length=55, blank=True, db_default="", help_text="Its place in a trace (W3C Trace Context)."
+    )
     since = models.DateTimeField(db_default=Now())
     created_at = models.DateTimeField(db_default=Now())
 

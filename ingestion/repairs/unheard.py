@@ -12,7 +12,7 @@ UNHEARD = """
 UPDATE ingestion_flight SET lease_until = now() + %(lease)s * interval '1 s'
 WHERE id IN (SELECT id FROM ingestion_flight WHERE status = 'open' AND worker = '' AND lease_until < now()
              ORDER BY lease_until LIMIT %(page)s FOR UPDATE SKIP LOCKED)
-RETURNING id, stage, source_id, runs_aboard, size_bytes
+RETURNING id, stage, source_id, runs_aboard, size_bytes, traceparent
 """
 
 _due: list[Departure] = []

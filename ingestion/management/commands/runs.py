@@ -10,6 +10,7 @@ from ingestion.lifecycles import ACTIVE, RUN
 from ingestion.management.selecting import add_filters, meant, page
 from ingestion.models import IngestRun
 from ingestion.operating import cancel, requeue
+from ingestion.traceparents import trace_of
 from ingestion.usage import of_run
 from ledger.commands import OperatorCommand, operator
 from ledger.models import Event
@@ -41,7 +42,7 @@ class Command(OperatorCommand):
         self.listed("runs", [line(run) for run in rows], options)
 
     def show(self, options: dict[str, Any]) -> None:
-        related = ("source__reflection", "handoff__reference", "quarantine")
+        related = ("source__reflection", "handoff__reference", "quarantine", "flight")
         found = IngestRun.objects.select_related(*related).filter(pk__in=options["ids"]).order_by("pk")
         if not options["ids"] or len(found) < len(set(options["ids"])):
             raise self.wrong("give the ids of runs that are there")
@@ -97,6 +98,7 @@ def whole(run: IngestRun) -> dict[str, Any]:
     return {
         **line(run),
         "size_bytes": run.handoff.size_bytes,
+        "trace": trace_of(run.handoff.traceparent or (run.flight.traceparent if run.flight else "")),
         **{name: getattr(run, name) for name in (*more, *ids)},
         "stages_done": sorted(run.outputs.values_list("stage", flat=True)),
         "used": [asdict(used) for used in of_run(run.pk)],

@@ -19,6 +19,7 @@ from handoffs.models import ApiToken, Handoff, Reference
 from ingestion import dispatch
 from ingestion.api import access
 from ingestion.models import IngestRun
+from ingestion.traceparents import trace_of
 from tests.builders import make_reflection, make_source
 from tests.flying import work_off
 from tests.model_server import Reply, serving
@@ -78,6 +79,16 @@ def test_what_is_handed_over_is_ingested_and_a_replay_makes_nothing(caller):
     answer = caller.ask("GET", "/api/v1/search?q=Acme")[1]
     assert answer["hits"][0]["documents"] == ["note"]
     assert answer["facts"][0]["object"] == "Ann"
+
+
+def test_the_callers_trace_is_gone_on_with(caller):
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    caller.hand_over(note(), traceparent=f"00-{trace}-00f067aa0ba902b7-01")
+    caller.hand_over(note("other", text="other"), traceparent="nonsense'); --")
+    work_off()
+    own, others = Handoff.objects.order_by("pk")
+    assert trace_of(own.traceparent) == trace_of(own.runs.get().flight.traceparent) == trace
+    assert trace_of(others.traceparent) not in ("", trace)
 
 
 def test_a_key_that_comes_again_makes_nothing_even_when_its_bytes_have_been_replaced(caller):
