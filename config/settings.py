@@ -186,6 +186,8 @@ CHORES = [
     "ingestion.approvals.carry_out",
     "console.operating.work",
 ]
+# Who knows what a person of the console sees: see ledger/sight.py
+SIGHT = "console.sight.of"
 # So many handoffs may wait before sync pauses.
 BACKLOG = ENVIRONMENT.backlog
 WEB_NETWORKS = ENVIRONMENT.web_networks

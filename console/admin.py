@@ -16,7 +16,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from console import approving, batches, flower, groups, knowledge, resources
+from console import approving, batches, flower, groups, knowledge, resources, seeing
 from console.bulk import OperationPage, WithDeeds
 from console.counting import counts
 from console.deeds import BATCHES
@@ -46,7 +46,9 @@ for model in (User, Source, Handoff, IngestRun, Quarantine, Flight, Occurrence, 
 
 @admin.register(User)
 class PersonAdmin(UserAdmin[User]):
-    """Administrators give roles; only a superuser makes a superuser, or touches one."""
+    """Administrators give roles, and say what is seen; only a superuser makes a superuser, or touches one."""
+
+    inlines = (seeing.SightInline,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
@@ -257,6 +259,9 @@ class EventPage(EventAdmin):
     @admin.display(description="step")
     def step(self, event: Event) -> SafeString:
         return format_html("{} → {}", event.was.replace("_", " "), rendering.state(event.became))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
+        return seeing.told(super().get_queryset(request), request.user)
 
     @admin.display(description="row")
     def row(self, event: Event) -> SafeString:

@@ -47,6 +47,7 @@ class ReferencePage(ItemPage):
 class ApprovalPage(Listing[Approval]):
     """What waits for a second person, and what became of it."""
 
+    within = "source__reflection"
     lifecycle = "approval"
     list_display = ("id", "state", linked("source"), "size", "why", "asked_by", "decided_by", "expires_at")
     list_filter = ("status",)

@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -20,6 +21,7 @@ from ingestion.admin import WithReason, tell
 from ledger import rendering
 from ledger.deeds import in_pages
 from ledger.listing import Listing, number
+from ledger.sight import EVERYBODYS, given
 
 WHY_CHARS = 400
 
@@ -61,11 +63,17 @@ def _action(deed: Deed) -> Any:
 class OperationPage(Listing[Operation]):
     """What was ordered for all rows of a list that match, how far it is and how it ended; and how to begin one."""
 
+    within = EVERYBODYS
     lifecycle = "operation"
     list_display = ("id", "state", "deed", "by", "why_asked", "looked_at", "matched", "since")
     list_filter = ("status",)
     searches = (number("an operation's id"),)
     change_form_template = "console/operation.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Operation]:
+        """Who does not see every knowledge base sees what they ordered themselves, which went no further."""
+        rows = super().get_queryset(request)
+        return rows if given(request.user) is None else rows.filter(person=request.user.pk)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -110,11 +118,11 @@ class OperationPage(Listing[Operation]):
         """What an operation's page fetches of itself to stay fresh."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        operation = get_object_or_404(Operation, pk=pk)
+        operation = get_object_or_404(self.get_queryset(request), pk=pk)
         return TemplateResponse(request, "console/progress.html", progress_of(operation, request))
 
     def stop(self, request: HttpRequest, pk: int) -> HttpResponse:
-        operation = get_object_or_404(Operation, pk=pk)
+        operation = get_object_or_404(self.get_queryset(request), pk=pk)
         deed = DEEDS.get(operation.deed)
         if request.method != "POST" or not deed or not request.user.has_perm(deed.may):
             raise PermissionDenied

@@ -1,4 +1,4 @@
-"""Flower behind the console's login: who may look is shown what Flower says, and nobody else reaches it.
+"""Flower behind the console's login: who may look at all flights is shown what Flower says, nobody else reaches it.
 
 Flower shows what goes through the broker now, and forgets; the ledger is the truth. It asks for a password that only
 the processes of this installation know. Nothing that changes anything is passed on to it.
@@ -22,6 +22,7 @@ from console.policy import CONTENT
 from ingestion.ring import task_id
 from ledger import rendering
 from ledger.requests import READING
+from ledger.sight import given
 
 MAY_LOOK = "ingestion.view_flight"
 ROWS = {"tasks/datatable"}  # asked for with a POST, as the question is long
@@ -38,7 +39,7 @@ ROW = re.compile(rb"<code>(/admin/ingestion/(?:flight|occurrence)/[0-9]+/change/
 @csrf_exempt  # nothing is changed by it
 def page(request: HttpRequest, path: str = "") -> HttpResponse:
     """What Flower answers; where it does not, a page that says so, and where the ledger has what was asked for."""
-    if not request.user.has_perm(MAY_LOOK):
+    if not request.user.has_perm(MAY_LOOK) or given(request.user) is not None:
         raise PermissionDenied
     if request.method not in READING and path not in ROWS:
         return HttpResponseNotAllowed(READING)

@@ -17,6 +17,7 @@ from ingestion.models import IngestRun
 from ingestion.quarantine import NOTE_CHARS, discard, groups
 from ingestion.releasing import release
 from ledger.deeds import Answer
+from ledger.sight import narrowed
 
 MAY_LOOK, MAY_DECIDE = "ingestion.view_quarantine", "ingestion.change_ingestrun"
 SHOWN = 100
@@ -42,7 +43,7 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
             raise PermissionDenied
         if request.method == "POST":
             return _decided(request)
-        newest = IngestRun.objects.filter(status="quarantined").order_by("-pk").values("pk")[:COUNTED]
+        newest = _waiting(request).order_by("-pk").values("pk")[:COUNTED]
         found = groups(IngestRun.objects.filter(pk__in=newest))
         context = {
             **site.each_context(request),
@@ -63,11 +64,16 @@ def _decided(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     form = Decision(request.POST)
     if form.is_valid():
-        runs = IngestRun.objects.filter(quarantine__fingerprint=form.cleaned_data["fingerprint"], status="quarantined")
+        runs = _waiting(request).filter(quarantine__fingerprint=form.cleaned_data["fingerprint"])
         tell(request, DEEDS[form.cleaned_data["deed"]](runs, form.cleaned_data["why"], person(request)))
     else:
         messages.error(request, "Say why, in words.")
     return redirect(f"admin:{NAME}")
+
+
+def _waiting(request: HttpRequest) -> QuerySet[IngestRun]:
+    """The runs in quarantine that the person sees."""
+    return narrowed(IngestRun.objects.filter(status="quarantined"), request.user, "reflection")
 
 
 def person(request: HttpRequest) -> str:

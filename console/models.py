@@ -1,6 +1,6 @@
 """What the console shows of the past, summed up as it happens: pages read these few rows and never the ledger.
 
-And what operators have ordered to be done to many rows.
+And what operators have ordered to be done to many rows, and who sees which knowledge bases.
 """
 
 from django.conf import settings
@@ -10,7 +10,7 @@ from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 from django.db.models.functions import Now
 
 from console.lifecycles import OPEN, OPERATION
-from handoffs.models import Source
+from handoffs.models import Reflection, Source
 from ledger.models import AskedBy
 from ledger.reasons import Reason, reasons
 
@@ -201,3 +201,16 @@ class Operation(models.Model):
 
     def __str__(self) -> str:
         return f"operation {self.pk}: {self.deed}"
+
+
+class Sight(models.Model):
+    """What a person of the console sees: these knowledge bases alone, and without any of them nothing.
+
+    Who has no row here sees all of them, and so does a superuser.
+    """
+
+    person = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="sight")
+    reflections = models.ManyToManyField(Reflection, blank=True, related_name="+")
+
+    def __str__(self) -> str:
+        return f"what {self.person} sees"

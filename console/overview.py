@@ -26,6 +26,7 @@ from ledger import statements
 
 STATEMENT_TIMEOUT_MS = 3_000
 NOTHING_WAITED = "Nothing waited in this time."
+NOT_BY_SOURCE = "Not kept for each knowledge base."
 REASONS, SOURCES, GROUPS = 8, 15, 8  # lines shown
 ENDED = ("completed", "duplicate_skipped", "eval_rejected", "failed", "quarantined", "cancelled")
 DECIDED = ("approved", "in_review", "rejected")
@@ -56,7 +57,7 @@ RANGES = {
 NOW = "SELECT now(), date_bin(%(bin)s * interval '1 s', now(), 'epoch')"
 WITHIN = """
 FROM console_tally WHERE span = %(span)s AND at >= %(start)s AND lifecycle = %(lifecycle)s AND became = ANY(%(became)s)
-  AND (%(source)s::bigint IS NULL OR source_id = %(source)s)
+  AND (%(sources)s::bigint[] IS NULL OR source_id = ANY(%(sources)s))
 """
 OVER_TIME = f"""
 SELECT became, date_bin(%(bin)s * interval '1 s', at, 'epoch'), sum(times)::bigint {WITHIN} GROUP BY 1, 2
@@ -74,7 +75,7 @@ SELECT s.id, r.name || '/' || s.name, s.kind, s.paused, s.paused_why, s.last_err
   extract(epoch FROM now() - n.at)::float
 FROM handoffs_source s JOIN handoffs_reflection r ON r.id = s.reflection_id
 LEFT JOIN console_newest n ON n.source_id = s.id
-WHERE %(source)s::bigint IS NULL OR s.id = %(source)s
+WHERE %(sources)s::bigint[] IS NULL OR s.id = ANY(%(sources)s)
 ORDER BY s.paused OR s.last_error <> '' OR s.deletions_held > 0 DESC, n.at NULLS FIRST, s.id LIMIT %(lines)s
 """
 OF_SOURCES = """
@@ -87,7 +88,7 @@ LATENCIES = """
 WITH seen AS (
   SELECT stage, date_bin(%(bin)s * interval '1 s', at, 'epoch') AS at, bucket, sum(times)::bigint AS times
   FROM console_latency WHERE span = %(span)s AND at >= %(start)s
-    AND (%(source)s::bigint IS NULL OR source_id = %(source)s)
+    AND (%(sources)s::bigint[] IS NULL OR source_id = ANY(%(sources)s))
   GROUP BY GROUPING SETS ((1, 2, 3), (1, 3))),
 ranked AS (
   SELECT stage, at, bucket, sum(times) OVER (PARTITION BY stage, at ORDER BY bucket) AS upto,
@@ -181,11 +182,12 @@ class Overview:
 class Window:
     """The moments of a range up to now, and what is needed to ask for them."""
 
-    def __init__(self, range_: Range, source: int | None) -> None:
+    def __init__(self, range_: Range, sources: Sequence[int] | None) -> None:
         [(self.now, last)] = statements.rows(NOW, {"bin": range_.bin_s})
         self.moments = [last - timedelta(seconds=range_.bin_s * n) for n in reversed(range(range_.bins))]
         self.place = {at: i for i, at in enumerate(self.moments)}
-        self.asks = {"bin": range_.bin_s, "span": range_.span, "start": self.moments[0], "source": source}
+        known = None if sources is None else list(sources)
+        self.asks = {"bin": range_.bin_s, "span": range_.span, "start": self.moments[0], "sources": known}
 
     def spread(self, found: Iterable[tuple[datetime, Any]]) -> list[Any]:
         """The values at their places, with zeros between them."""
@@ -196,12 +198,15 @@ class Window:
         return values
 
 
-def look(range_: Range, source: int | None = None) -> Overview:
-    """Look at everything, or at one source where it makes a difference. A constant number of statements."""
+def look(range_: Range, source: int | None = None, theirs: Sequence[int] | None = None) -> Overview:
+    """Look at everything, or at one source where it makes a difference. A constant number of statements.
+
+    With `theirs` nothing is told of other sources than these; how deep the queue was is not kept by source.
+    """
     with transaction.atomic():
         statements.run(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
-        window = Window(range_, source)
-        waiting, oldest = _depths(window)
+        window = Window(range_, theirs if source is None else [source])
+        waiting, oldest = _depths(window, told=theirs is None)
         [(dispatcher, clock)] = statements.rows(ON_DUTY, {"dispatcher": DUTY_LOCK, "clock": CLOCK_LOCK})
         return Overview(
             at=window.now,
@@ -212,11 +217,11 @@ def look(range_: Range, source: int | None = None) -> Overview:
             waiting=waiting,
             oldest=oldest,
             missed=_missed(window),
-            sources=_sources(window, source),
+            sources=_sources(window),
             latencies=_latencies(window),
-            standing=standing(),
-            flights=in_the_air(),
-            groups=_groups(),
+            standing=standing(theirs),
+            flights=in_the_air(theirs),
+            groups=_groups(theirs),
             dispatcher=dispatcher,
             clock=clock,
             heard=_heard(),
@@ -229,13 +234,14 @@ def _over_time(window: Window, title: str, lifecycle: str, became: Sequence[str]
     return Chart(title, window.moments, series)
 
 
-def _depths(window: Window) -> tuple[Chart, Chart]:
-    found = statements.rows(GAUGES, {name: window.asks[name] for name in ("bin", "start")})
+def _depths(window: Window, *, told: bool) -> tuple[Chart, Chart]:
+    found = statements.rows(GAUGES, {name: window.asks[name] for name in ("bin", "start")}) if told else []
+    empty = NOTHING_WAITED if told else NOT_BY_SOURCE
     waiting = window.spread((at, n) for at, n, _ in found)
     oldest = window.spread((at, seconds) for at, _, seconds in found)
     return (
-        Chart("Waiting, at most", window.moments, {"waiting": waiting}, measured=True, empty=NOTHING_WAITED),
-        Chart("The oldest had waited", window.moments, {"oldest": oldest}, "s", measured=True, empty=NOTHING_WAITED),
+        Chart("Waiting, at most", window.moments, {"waiting": waiting}, measured=True, empty=empty),
+        Chart("The oldest had waited", window.moments, {"oldest": oldest}, "s", measured=True, empty=empty),
     )
 
 
@@ -247,8 +253,8 @@ def _missed(window: Window) -> list[Missed]:
     return [Missed(became, reason, window.spread(over)) for (became, reason), over in found.items()]
 
 
-def _sources(window: Window, source: int | None) -> list[Fresh]:
-    rows = statements.rows(FRESH, {"source": source, "lines": SOURCES})
+def _sources(window: Window) -> list[Fresh]:
+    rows = statements.rows(FRESH, {"sources": window.asks["sources"], "lines": SOURCES})
     asks = {name: window.asks[name] for name in ("bin", "span", "start")}
     found: dict[tuple[int, bool], list[tuple[datetime, int]]] = defaultdict(list)
     for pk, live, at, times in statements.rows(
@@ -276,8 +282,11 @@ def _seconds(bucket: int) -> float:
     return float(2 ** (bucket / 4)) / 1000
 
 
-def _groups() -> list[Group]:
-    newest = IngestRun.objects.filter(status="quarantined").order_by("-pk").values("pk")[:COUNTED]
+def _groups(theirs: Sequence[int] | None) -> list[Group]:
+    waiting = IngestRun.objects.filter(status="quarantined")
+    if theirs is not None:
+        waiting = waiting.filter(source__in=theirs)
+    newest = waiting.order_by("-pk").values("pk")[:COUNTED]
     return groups(IngestRun.objects.filter(pk__in=newest))[:GROUPS]
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from django.apps import apps
 from django.contrib.auth.backends import BaseBackend
 
+from ledger.sight import given
+
 HOUSE = ("ledger", "handoffs", "patches", "ingestion", "console")
 VIEWER, OPERATOR, REVIEWER, ADMINISTRATOR = "viewer", "operator", "reviewer", "administrator"
 
@@ -25,6 +27,21 @@ OPERATES = {
 REVIEWS = {"patches.change_patchbatch"}
 # Beside all of the house: who may come in. Nobody makes a superuser so: see console.admin.
 ADMITS = {*(f"auth.{deed}_user" for deed in ("view", "add", "change")), "auth.view_group"}
+
+# What concerns every knowledge base is not for those who see only some of them.
+OF_ALL = {
+    *(
+        f"{app}.{deed}_{model}"
+        for deed in ("add", "change", "delete")
+        for app, model in (
+            ("auth", "user"),
+            ("handoffs", "reflection"),
+            ("console", "sight"),
+            ("ingestion", "retryrule"),
+            ("patches", "predicate"),
+        )
+    ),
+}
 
 
 def permissions_of(role: str) -> frozenset[str]:
@@ -61,9 +78,10 @@ class Roles(BaseBackend):
             return set()
         if not hasattr(user_obj, "_permissions_by_role"):
             groups = user_obj.groups.values_list("name", flat=True)
-            user_obj._permissions_by_role = {one for role in groups for one in permissions_of(role)}
-        found: set[str] = user_obj._permissions_by_role
-        return found
+            found = {one for role in groups for one in permissions_of(role)}
+            user_obj._permissions_by_role = found if given(user_obj) is None else found - OF_ALL
+        theirs: set[str] = user_obj._permissions_by_role
+        return theirs
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
         return any(one.startswith(f"{app_label}.") for one in self.get_group_permissions(user_obj))

@@ -6,7 +6,7 @@ counted up to a number once all who held that lock when it was the highest have 
 counted twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -120,18 +120,21 @@ WHERE locktype = 'relation' AND relation = '{table}'::regclass AND mode = 'RowEx
   AND pid IS DISTINCT FROM pg_backend_pid()
 """
 # What could go now or is held up, counted from indexes and no further than it is shown.
-STANDING = """
+THEIRS = "(%(sources)s::bigint[] IS NULL OR source_id = ANY(%(sources)s))"
+STANDING = f"""
 SELECT date_trunc('minute', now()) AS at, fresh.rows + due.rows AS waiting,
   coalesce(extract(epoch FROM now() - least(fresh.oldest, due.oldest)), 0)::float AS oldest_s,
-  (SELECT count(*) FROM ingestion_flight WHERE status = 'open') AS flights,
-  (SELECT count(*) FROM (SELECT FROM ingestion_ingestrun WHERE status = 'quarantined' LIMIT %(most)s) q) AS quarantined,
-  (SELECT count(*) FROM (SELECT FROM patches_patchbatch WHERE status = 'in_review' LIMIT %(most)s) v) AS in_review
+  (SELECT count(*) FROM ingestion_flight WHERE status = 'open' AND {THEIRS}) AS flights,
+  (SELECT count(*) FROM (
+     SELECT FROM ingestion_ingestrun WHERE status = 'quarantined' AND {THEIRS} LIMIT %(most)s) q) AS quarantined,
+  (SELECT count(*) FROM (
+     SELECT FROM patches_patchbatch WHERE status = 'in_review' AND {THEIRS} LIMIT %(most)s) v) AS in_review
 FROM (SELECT count(*) AS rows, min(since) AS oldest FROM (
-        SELECT since FROM handoffs_handoff WHERE status = 'pending' LIMIT %(most)s) f) fresh,
+        SELECT since FROM handoffs_handoff WHERE status = 'pending' AND {THEIRS} LIMIT %(most)s) f) fresh,
      (SELECT count(*) AS rows, min(next_attempt_at) AS oldest FROM (
         SELECT next_attempt_at FROM ingestion_ingestrun WHERE status IN ('pending', 'retry_wait')
-          AND waits_for_id IS NULL AND next_attempt_at <= now() LIMIT %(most)s) d) due
-"""
+          AND waits_for_id IS NULL AND next_attempt_at <= now() AND {THEIRS} LIMIT %(most)s) d) due
+"""  # noqa: S608  our own text
 GAUGE = f"""
 INSERT INTO console_gauge (at, waiting, oldest_s, flights, quarantined, in_review) {STANDING} ON CONFLICT DO NOTHING
 """
@@ -157,9 +160,10 @@ FEEDS: Mapping[str, Feed] = {
 }
 
 
-def standing() -> Gauge:
-    """How deep the queue is now; `at` is the beginning of this minute."""
-    [(at, waiting, oldest_s, flights, quarantined, in_review)] = statements.rows(STANDING, {"most": COUNTED})
+def standing(sources: Sequence[int] | None = None) -> Gauge:
+    """How deep the queue is now, of all sources or of these; `at` is the beginning of this minute."""
+    asks = {"most": COUNTED, "sources": None if sources is None else list(sources)}
+    [(at, waiting, oldest_s, flights, quarantined, in_review)] = statements.rows(STANDING, asks)
     return Gauge(at, waiting, oldest_s, flights, quarantined, in_review)
 
 
@@ -175,7 +179,7 @@ def roll() -> int:
             covered += _advance(name, feed)
     with transaction.atomic(durable=True):
         statements.run(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
-        if statements.run(GAUGE, {"most": COUNTED}):
+        if statements.run(GAUGE, {"most": COUNTED, "sources": None}):
             _prune()
     return covered
 

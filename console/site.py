@@ -1,6 +1,7 @@
 """The stock admin with a home page of its own, and what all its pages share."""
 
 import re
+from hashlib import sha256
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -15,6 +16,8 @@ from console.finding import go
 from console.overview import RANGES, Overview, look
 from console.verdict import verdict
 from handoffs.models import Source
+from ledger import sight
+from ledger.sight import narrowed
 
 FRESH_S = 5  # all who look within so long see the same
 USUAL = "24h"
@@ -55,16 +58,19 @@ def overview_of(request: HttpRequest) -> dict[str, Any]:
     """What the address asks for: `range`, one of RANGES, and `source`, an id. Nonsense means the usual."""
     range_ = RANGES.get(request.GET.get("range", ""), RANGES[USUAL])
     given = request.GET.get("source", "")
-    source = Source.objects.filter(pk=given).first() if re.fullmatch("[0-9]{1,18}", given) else None
-    seen = see(range_.name, source.pk if source else None)
+    known = narrowed(Source.objects.all(), request.user, "reflection")
+    source = known.filter(pk=given).first() if re.fullmatch("[0-9]{1,18}", given) else None
+    all_of_them = sight.given(request.user) is None
+    theirs = None if all_of_them else tuple(known.order_by("pk").values_list("pk", flat=True))
+    seen = see(range_.name, source.pk if source else None, theirs)
     return {"seen": seen, "verdict": verdict(seen), "ranges": list(RANGES), "source": source}
 
 
-def see(range_name: str, source: int | None) -> Overview:
-    """What was seen a moment ago, or is now."""
-    key = f"overview-{range_name}-{source}"
+def see(range_name: str, source: int | None, theirs: tuple[int, ...] | None) -> Overview:
+    """What was seen a moment ago, or is now: by those who see the same sources."""
+    key = f"overview-{range_name}-{source}-{sha256(repr(theirs).encode()).hexdigest()}"
     seen: Overview | None = caches["process"].get(key)
     if seen is None:
-        seen = look(RANGES[range_name], source)
+        seen = look(RANGES[range_name], source, theirs)
         caches["process"].set(key, seen, FRESH_S)
     return seen

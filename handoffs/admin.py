@@ -1,20 +1,24 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
 from handoffs.models import ApiToken, Grant, Handoff, Payload, Reference, Reflection, Secret, Source, Submission
 from ledger.listing import Listing, ReasonFilter, hash_prefix, linked, number, text_prefix, uuid
+from ledger.sight import EVERYBODYS, given
 
 
 @admin.register(Reflection)
 class ReflectionAdmin(Listing[Reflection]):
+    within = "pk"
     list_display = ("name", "created_at")
     searches = (text_prefix("the start of a name", "name"),)
 
 
 @admin.register(Source)
 class SourceAdmin(Listing[Source]):
+    within = "reflection"
     editable: ClassVar[tuple[str, ...]] = ("priority", "weight", "trust")
     list_display = (
         "name",
@@ -41,6 +45,7 @@ class SourceAdmin(Listing[Source]):
 class GrantAdmin(Listing[Grant]):
     """Who allowed that a source is taken in; given and withdrawn by command."""
 
+    within = "source__reflection"
     list_display = (
         "id",
         linked("source"),
@@ -59,6 +64,7 @@ class GrantAdmin(Listing[Grant]):
 class SecretAdmin(Listing[Secret]):
     """That there is one, and whose; what it is nobody is shown again."""
 
+    within = "source__reflection"
     list_display = ("name", linked("source"), "set_by", "set_at")
     list_select_related = ("source__reflection",)
     hidden = ("sealed",)
@@ -68,8 +74,15 @@ class SecretAdmin(Listing[Secret]):
 
 @admin.register(Payload)
 class PayloadAdmin(Listing[Payload]):
+    within = EVERYBODYS
     list_display = ("payload_hash", "size_bytes", "created_at")
     searches = (hash_prefix("the start of a payload's hash", "payload_hash"),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Payload]:
+        """Equal bytes are stored once: whoever sees one of their items sees them."""
+        rows, seen = super().get_queryset(request), given(request.user)
+        theirs = Handoff.objects.filter(payload=OuterRef("pk"), source__reflection__in=seen or ())
+        return rows if seen is None else rows.filter(Exists(theirs))
 
 
 class Gone(admin.SimpleListFilter):
@@ -85,6 +98,7 @@ class Gone(admin.SimpleListFilter):
 
 @admin.register(Reference)
 class ReferenceAdmin(Listing[Reference]):
+    within = "source__reflection"
     list_display = ("external_id", linked("source"), "media_type", "seen_at", "applied_at", "gone_at", "reason")
     list_filter = (Gone,)
     list_select_related = ("source__reflection",)
@@ -98,6 +112,7 @@ class ReferenceAdmin(Listing[Reference]):
 
 @admin.register(Handoff)
 class HandoffAdmin(Listing[Handoff]):
+    within = "source__reflection"
     lifecycle = "handoff"
     list_display = ("id", "state", "why", linked("reference"), linked("source"), "size_bytes", "opened", "since")
     list_filter = ("status", ("reason", ReasonFilter))
@@ -114,6 +129,7 @@ class HandoffAdmin(Listing[Handoff]):
 class ApiTokenAdmin(Listing[ApiToken]):
     """Who may use the API, and how. Made and ended by `manage.py tokens`: a secret is shown once, and not here."""
 
+    within = "reflection"
     list_display = ("name", linked("reflection"), "scopes", "made_by", "created_at", "expires_at", "revoked_at")
     list_select_related = ("reflection",)
     hidden = ("digest",)
@@ -123,6 +139,7 @@ class ApiTokenAdmin(Listing[ApiToken]):
 
 @admin.register(Submission)
 class SubmissionAdmin(Listing[Submission]):
+    within = "token__reflection"
     list_display = ("key", linked("token"), "created_at")
     list_select_related = ("token__reflection",)
     searches = (text_prefix("the start of an idempotency key", "key"),)

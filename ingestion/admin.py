@@ -46,6 +46,7 @@ def tell(request: HttpRequest, answer: Answer) -> None:
 
 @admin.register(IngestRun)
 class IngestRunAdmin(Listing[IngestRun]):
+    within = "reflection"
     lifecycle = "run"
     list_display = (
         "id",
@@ -107,6 +108,7 @@ class IngestRunAdmin(Listing[IngestRun]):
 
 @admin.register(Flight)
 class FlightAdmin(Listing[Flight]):
+    within = "source__reflection"
     lifecycle = "flight"
     list_display = ("id", "state", "why", "stage", linked("source"), "runs_aboard", "size_bytes", "worker", "since")
     list_filter = ("status",)
@@ -116,6 +118,7 @@ class FlightAdmin(Listing[Flight]):
 
 @admin.register(Turn)
 class TurnAdmin(Listing[Turn]):
+    within = "source__reflection"
     list_display = (linked("source"), "began", "finish", "next_slot", "not_before")
     list_display_links = None
     list_select_related = ("source__reflection",)
@@ -124,6 +127,7 @@ class TurnAdmin(Listing[Turn]):
 
 @admin.register(Schedule)
 class ScheduleAdmin(Listing[Schedule]):
+    within = "source__reflection"
     list_display = (linked("source"), "when", "next_at", "overlap", "grace_s", "jitter_s")
     list_display_links = None
     list_select_related = ("source__reflection",)
@@ -136,6 +140,7 @@ class ScheduleAdmin(Listing[Schedule]):
 
 @admin.register(Occurrence)
 class OccurrenceAdmin(Listing[Occurrence]):
+    within = "source__reflection"
     lifecycle = "occurrence"
     list_display = ("id", "state", "why", linked("source"), "cause", "scheduled_for", "attempts", "since", "detail")
     list_filter = ("status", "cause")
@@ -152,6 +157,7 @@ class OccurrenceAdmin(Listing[Occurrence]):
 
 @admin.register(StageOutput)
 class StageOutputAdmin(Listing[StageOutput]):
+    within = "run__reflection"
     list_display = ("id", linked("run"), "stage", "created_at")
     list_select_related = ("run",)
     deferred = ("data",)
@@ -168,6 +174,7 @@ class MemoAdmin(Listing[Memo]):
 
 @admin.register(Spending)
 class SpendingAdmin(Listing[Spending]):
+    within = "run__reflection"
     list_display = ("id", linked("run"), "stage", "input_tokens", "output_tokens", "cost", "recipe", "created_at")
     list_select_related = ("run",)
     searches = (number("a run's id", "run"),)
@@ -175,6 +182,7 @@ class SpendingAdmin(Listing[Spending]):
 
 @admin.register(Visit)
 class VisitAdmin(Listing[Visit]):
+    within = "flight__source__reflection"
     list_display = ("id", linked("flight"), "stage", linked("source"), "waited_s", "took_s", "cpu_s", "peak_bytes")
     list_select_related = ("flight", "source__reflection")
     deferred = ("runs", "weights", "items")
@@ -183,6 +191,7 @@ class VisitAdmin(Listing[Visit]):
 
 @admin.register(Quarantine)
 class QuarantineAdmin(Listing[Quarantine]):
+    within = "run__reflection"
     list_display = (
         "id",
         linked("run"),

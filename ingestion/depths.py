@@ -1,5 +1,6 @@
 """What is in the queue: how much waits, what is in the air, and which of it does not move."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,7 +26,7 @@ SELECT f.id, r.name || '/' || s.name, s.kind, f.stage, f.worker, f.runs_aboard,
        extract(epoch FROM f.lease_until - now())::float, f.created_at
 FROM ingestion_flight f JOIN handoffs_source s ON s.id = f.source_id
 JOIN handoffs_reflection r ON r.id = s.reflection_id
-WHERE f.status = 'open' ORDER BY f.id
+WHERE f.status = 'open' AND (%(sources)s::bigint[] IS NULL OR f.source_id = ANY(%(sources)s)) ORDER BY f.id
 """
 # Waits for dispatch: what is fresh, and what is due. What waits for its time, or for another run, does not wait for us.
 SOURCES = """
@@ -124,9 +125,10 @@ def queue() -> Queue:
     )
 
 
-def in_the_air() -> list[InTheAir]:
-    """The open flights, the oldest first; no more of them than the caps allow."""
-    return [InTheAir(*row) for row in statements.rows(FLIGHTS)]
+def in_the_air(of: Sequence[int] | None = None) -> list[InTheAir]:
+    """The open flights of all sources or of these, the oldest first; no more of them than the caps allow."""
+    sources = None if of is None else list(of)
+    return [InTheAir(*row) for row in statements.rows(FLIGHTS, {"sources": sources})]
 
 
 def _caps(kinds: set[str]) -> dict[str, Any]:

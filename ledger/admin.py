@@ -8,6 +8,7 @@ from django.utils.text import Truncator
 from ledger import rendering
 from ledger.listing import Listing, Route, hash_prefix, number
 from ledger.models import ASKING, Event, Seal, asked_for
+from ledger.sight import EVERYBODYS
 
 NOTE_CHARS = 60
 
@@ -35,6 +36,7 @@ class Asked(admin.SimpleListFilter):
 
 @admin.register(Event)
 class EventAdmin(Listing[Event]):
+    within = EVERYBODYS
     list_display = ("moment", "lifecycle", "row_id", "was", "new_state", "why", "by", "said")
     list_filter = (Asked,)
     searches = (
@@ -61,6 +63,7 @@ class EventAdmin(Listing[Event]):
 class SealAdmin(Listing[Seal]):
     """What is sealed of the events: `manage.py auditlog verify` computes it again."""
 
+    within = EVERYBODYS
     list_display = ("id", "since", "until", "events", "digest")
     ordering = ("-until",)
     searches = (hash_prefix("the start of a digest", "digest"),)

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ledger.deeds import Answer
+from ledger.sight import given
 
 DONE, SOME_COULD_NOT, USAGE, BUSY, FOUND = 0, 1, 2, 3, 4
 DENIED = os.EX_NOPERM
@@ -56,6 +57,9 @@ class Reporting(BaseCommand):
         person = User.objects.filter(username=name, is_active=True, is_staff=True).first()
         if person is None:
             raise self.wrong(f"the console has no person {name!r} who may come in")
+        if given(person) is not None:
+            message = f"{name} sees only some knowledge bases, and commands see all of them: use the console"
+            raise CommandError(message, returncode=DENIED)
         if not person.has_perm(permission):
             raise CommandError(f"{name} may not do that: none of their roles gives {permission}", returncode=DENIED)
         return person

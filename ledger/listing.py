@@ -22,6 +22,7 @@ from django.utils.text import capfirst
 
 from ledger import rendering
 from ledger.models import Event
+from ledger.sight import narrowed
 
 M = TypeVar("M", bound=models.Model)
 
@@ -75,11 +76,11 @@ def text_prefix(says: str, lookup: str, prepare: Callable[[str], str] = str) -> 
 class ChosenRow(admin.RelatedFieldListFilter):
     """Names the row that a link narrowed the list to, with the way back; lists no table, and is absent otherwise."""
 
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[Any]:  # noqa: ARG002
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[Any]:
         if not self.lookup_val:
             return []
         try:
-            chosen = field.remote_field.model._default_manager.filter(pk=self.lookup_val[-1]).first()
+            chosen = _seen(field.remote_field.model, model_admin, request).filter(pk=self.lookup_val[-1]).first()
         except (ValueError, ValidationError) as problem:
             raise IncorrectLookupParameters from problem
         return [(str(self.lookup_val[-1]), str(chosen))]
@@ -90,6 +91,13 @@ class ChosenRow(admin.RelatedFieldListFilter):
     @property
     def include_empty_choice(self) -> bool:
         return False
+
+
+def _seen(model: type[models.Model], model_admin: Any, request: HttpRequest) -> models.QuerySet[Any]:
+    """The rows of the model as its own page would list them."""
+    page = model_admin.admin_site._registry.get(model)
+    rows: models.QuerySet[Any] = page.get_queryset(request) if page else model._default_manager.all()
+    return rows
 
 
 class ReasonFilter(admin.ChoicesFieldListFilter):
@@ -103,10 +111,12 @@ class ReasonFilter(admin.ChoicesFieldListFilter):
 class Listing(admin.ModelAdmin[M]):
     """A table as operators see it: nothing is added or deleted here, and only `editable` fields are changed.
 
+    `within` leads from a row to its knowledge base, for those who do not see all of them.
     `leads` and `shows` name what a row's page has above and below its columns, `hidden` the columns that nobody reads,
     `searches` the routes that a search term is tried on, in order; a term that fits none finds nothing.
     """
 
+    within: ClassVar[str | None] = None
     editable: ClassVar[tuple[str, ...]] = ()
     hidden: ClassVar[tuple[str, ...]] = ()
     deferred: ClassVar[tuple[str, ...]] = ()
@@ -150,7 +160,7 @@ class Listing(admin.ModelAdmin[M]):
         obj.save(update_fields=form.changed_data)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[M]:
-        rows = super().get_queryset(request).defer(*self.deferred)
+        rows = narrowed(super().get_queryset(request), request.user, self.within).defer(*self.deferred)
         return rows.select_related(*self.list_select_related) if self.list_select_related else rows
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:

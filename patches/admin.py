@@ -9,9 +9,11 @@ from django.urls import URLPattern
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
+from handoffs.models import Reflection
 from ledger import rendering
 from ledger.commands import spoken
 from ledger.listing import Listing, hash_prefix, linked, number, span, text_prefix, uuid
+from ledger.sight import EVERYBODYS, narrowed
 from patches import turning
 from patches.evaluation.checks import CHECKS
 from patches.evaluation.policies import publish
@@ -44,6 +46,7 @@ VERDICTS_SHOWN = 10
 
 @admin.register(PatchBatch)
 class PatchBatchAdmin(Listing[PatchBatch]):
+    within = "reflection"
     lifecycle = "batch"
     list_display = ("id", "state", "why", "title", linked("source"), "since")
     list_filter = ("status",)
@@ -124,6 +127,7 @@ def _said(patch: Patch) -> SafeString:
 
 @admin.register(Patch)
 class PatchAdmin(Listing[Patch]):
+    within = "batch__reflection"
     list_display = ("id", linked("batch"), "n", "op", "says")
     list_select_related = ("batch",)
     searches = (number("a patch's id"),)
@@ -135,6 +139,7 @@ class PatchAdmin(Listing[Patch]):
 
 @admin.register(Verdict)
 class VerdictAdmin(Listing[Verdict]):
+    within = "batch__reflection"
     list_display = ("id", "decision", linked("batch"), "by", "policy", "at")
     list_filter = ("decision",)
     list_select_related = ("batch",)
@@ -149,6 +154,7 @@ class VerdictAdmin(Listing[Verdict]):
 
 @admin.register(Carrier)
 class CarrierAdmin(Listing[Carrier]):
+    within = "batch__reflection"
     list_display = (linked("reference"), linked("batch"))
     list_display_links = None
     list_select_related = ("reference", "batch")
@@ -157,6 +163,7 @@ class CarrierAdmin(Listing[Carrier]):
 
 @admin.register(ReferenceVersion)
 class ReferenceVersionAdmin(Listing[ReferenceVersion]):
+    within = "batch__reflection"
     list_display = ("id", linked("reference"), linked("batch"))
     list_select_related = ("reference", "batch")
     searches = (uuid("a reference's id", "reference"), number("a batch's id", "batch"))
@@ -164,6 +171,7 @@ class ReferenceVersionAdmin(Listing[ReferenceVersion]):
 
 @admin.register(UncarriedBatch)
 class UncarriedBatchAdmin(Listing[UncarriedBatch]):
+    within = "batch__reflection"
     list_display = (linked("batch"), "since")
     list_display_links = None
     list_select_related = ("batch",)
@@ -172,6 +180,7 @@ class UncarriedBatchAdmin(Listing[UncarriedBatch]):
 
 @admin.register(ApplyTransaction)
 class ApplyTransactionAdmin(Listing[ApplyTransaction]):
+    within = "reflection"
     list_display = ("seq", linked("reflection"), "at", "why", "by")
     list_select_related = ("reflection",)
     searches = (number("an apply number"),)
@@ -179,6 +188,7 @@ class ApplyTransactionAdmin(Listing[ApplyTransaction]):
 
 @admin.register(BatchLife)
 class BatchLifeAdmin(Listing[BatchLife]):
+    within = "batch__reflection"
     list_display = ("id", linked("batch"), span("sys"))
     list_select_related = ("batch",)
     searches = (number("a batch's id", "batch"),)
@@ -186,6 +196,7 @@ class BatchLifeAdmin(Listing[BatchLife]):
 
 @admin.register(Passage)
 class PassageAdmin(Listing[Passage]):
+    within = "reflection"
     list_display = ("id", linked("batch"), "n", "start", "end", "live", "beginning")
     list_select_related = ("batch",)
     hidden = ("vector", "words")
@@ -199,6 +210,7 @@ class PassageAdmin(Listing[Passage]):
 
 @admin.register(Identity)
 class IdentityAdmin(Listing[Identity]):
+    within = "batch__reflection"
     list_display = ("id", linked("entity"), linked("same_as"), linked("batch"), "live")
     list_select_related = ("entity", "same_as", "batch")
     searches = (number("a batch's id", "batch"), uuid("an entity's id", "entity"))
@@ -206,6 +218,7 @@ class IdentityAdmin(Listing[Identity]):
 
 @admin.register(Alias)
 class AliasAdmin(Listing[Alias]):
+    within = "entity__reflection"
     list_display = ("id", linked("entity"), linked("canonical"), span("sys"))
     list_select_related = ("entity", "canonical")
     searches = (uuid("an entity's id", "entity"), text_prefix("the start of its name", "entity__key", key_of))
@@ -213,6 +226,7 @@ class AliasAdmin(Listing[Alias]):
 
 @admin.register(Entity)
 class EntityAdmin(Listing[Entity]):
+    within = "reflection"
     list_display = ("name", "type", linked("reflection"))
     list_select_related = ("reflection",)
     ordering = ("reflection_id", "type", "key")
@@ -231,6 +245,7 @@ class PredicateForm(forms.ModelForm[Predicate]):
 class PredicateAdmin(Listing[Predicate]):
     """Added and edited by operators. Another cardinality brings all that was ever said with it in line."""
 
+    within = EVERYBODYS
     form = PredicateForm
     editable = ("label", "inverse", "cardinality", "subject_types", "object_types")
     list_display = ("name", "label", "inverse", "cardinality", "subject_types", "object_types")
@@ -273,12 +288,19 @@ class GatePolicyAdmin(admin.ModelAdmin[GatePolicy]):
     form = PolicyForm
     fields = ("reflection", "name", "body", "why")
     list_display = ("__str__", "reflection", "in_force", "by", "why", "created_at")
-    list_filter = ("reflection",)
+    list_filter = (("reflection", admin.RelatedOnlyFieldListFilter),)
     ordering = ("-pk",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[GatePolicy]:
         newer = GatePolicy.objects.filter(reflection=OuterRef("reflection"), version__gt=OuterRef("version"))
-        return super().get_queryset(request).annotate(latest=~Exists(newer)).select_related("reflection")
+        rows = narrowed(super().get_queryset(request), request.user, "reflection")
+        return rows.annotate(latest=~Exists(newer)).select_related("reflection")
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **more: Any) -> Any:
+        """A policy is for a knowledge base that the person sees."""
+        return super().formfield_for_foreignkey(
+            db_field, request, queryset=narrowed(Reflection.objects.all(), request.user, "pk"), **more
+        )
 
     def get_fields(self, request: HttpRequest, obj: GatePolicy | None = None) -> Any:  # noqa: ARG002
         return [*self.fields, "rules", "in_force", "version", "digest", "by", "created_at"] if obj else self.fields
@@ -323,6 +345,7 @@ class GatePolicyAdmin(admin.ModelAdmin[GatePolicy]):
 
 @admin.register(GoldenQuestion)
 class GoldenQuestionAdmin(Listing[GoldenQuestion]):
+    within = "reflection"
     list_display = ("id", "question", linked("reflection"), "k", "documents", "by")
     list_select_related = ("reflection",)
     hidden = ("vector",)
@@ -342,11 +365,13 @@ class StatementListing(Listing[Any]):
 
 @admin.register(Assertion)
 class AssertionAdmin(StatementListing):
+    within = "batch__reflection"
     list_display = ("id", linked("subject"), linked("predicate"), "object_text", span("valid"), "live", linked("batch"))
     list_select_related = ("subject", "predicate", "batch")
 
 
 @admin.register(Fact)
 class FactAdmin(StatementListing):
+    within = "reflection"
     list_display = ("id", linked("subject"), linked("predicate"), "object_text", span("valid"), span("sys"), "basis")
     list_select_related = ("subject", "predicate")

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 
 from ledger import rendering
 from ledger.commands import spoken
+from ledger.sight import narrowed
 from patches.changes import FactChange
 from patches.faces import period
 from patches.models import PatchBatch
@@ -44,7 +45,7 @@ def _page(site: admin.AdminSite, deed: str) -> Callable[..., HttpResponse]:
     def page(request: HttpRequest, pk: int) -> HttpResponse:
         if not request.user.has_perm("patches.change_patchbatch"):
             raise PermissionDenied
-        batch = get_object_or_404(PatchBatch, pk=pk)
+        batch = get_object_or_404(narrowed(PatchBatch.objects.all(), request.user, "reflection"), pk=pk)
         chosen = PatchBatch.objects.filter(pk=pk)
         by = f"admin:{request.user.get_username()}"[:80]
         form = Why(request.POST or None)

@@ -32,6 +32,7 @@ DELETIONS = "ingestion/deletions.py"
 OPERATING, OPERATING_DIES = "ingestion/operating.py", "ingestion/test_operating.py"
 RELEASING, QUARANTINE_DIES = "ingestion/releasing.py", "ingestion/test_quarantine.py"
 POLICIES_DIE, MACHINE_DIES = "ingestion/test_policies.py", "properties/test_ledger_machine.py"
+SIGHT_DIES = "console/test_sight.py"
 APPROVALS_DIE = "console/test_approvals.py"
 ROLES_DIE, PAGE_DIES = "console/test_roles.py", "console/test_run_page.py"
 OPERATIONS, OPERATIONS_DIE = "console/operating.py", "console/test_operations.py"
@@ -343,7 +344,16 @@ GUARDS = [
     code("nobody agrees to their own", f"{APPROVALS_DIE} one_asks", "ingestion/approvals.py", ".exclude(asked_by=person)", ""),
     code("nobody agrees to what is over", f"{APPROVALS_DIE} what_is_over", "ingestion/approvals.py", "rows.filter(expires_at__gt=Now())", "rows"),
     triggers("ingestion_approval", f"{APPROVALS_DIE} what_was_asked_for"),
-    code("Flower is for who may look", "faces/test_flower.py others_see_nothing", "console/flower.py", "if not request.user.has_perm(MAY_LOOK):", "if False:"),
+    code("lists are of what was given", f"{SIGHT_DIES} foreign", "ledger/sight.py", 'rows.filter(**{f"{way}__in": seen})', "rows"),
+    code("a link's name is of what was given", f"{SIGHT_DIES} narrows", "ledger/listing.py", "_seen(field.remote_field.model, model_admin, request).filter", "field.remote_field.model._default_manager.filter"),
+    code("events are of what was given", f"{SIGHT_DIES} foreign_row", "console/seeing.py", "return events.filter(theirs)", "return events"),
+    code("bytes are of what was given", f"{SIGHT_DIES} foreign_row", "handoffs/admin.py", "rows if seen is None else rows.filter(Exists(theirs))", "rows"),
+    code("figures are of what was given", f"{SIGHT_DIES} first_page", "console/site.py", "theirs = None if all_of_them else", "theirs = None if True else"),
+    code("what holds for all is for who sees all", f"{SIGHT_DIES} holds_for_all", "console/roles.py", "else found - OF_ALL", "else found"),
+    code("Flower is for who sees all", f"{SIGHT_DIES} flower", "console/flower.py", " or given(request.user) is not None", ""),
+    code("commands are for who sees all", f"{SIGHT_DIES} commands", "ledger/commands.py", "if given(person) is not None:", "if False:"),
+    code("who was given none sees nothing", f"{SIGHT_DIES} given_none", "console/sight.py", "if rows else None", "if rows - {None} else None"),
+    code("Flower is for who may look", "faces/test_flower.py others_see_nothing", "console/flower.py", "not request.user.has_perm(MAY_LOOK) or ", ""),
     code("nothing is done through Flower", "faces/test_flower.py nothing_is_done", "console/flower.py", "if request.method not in READING and path not in ROWS:", "if False:"),
     code("Flower's open doors are closed", "faces/test_flower.py every_door", "config/flowerconfig.py", "view.get = authenticated(view.get)", "pass"),
     code("a worker outlives its broker", "config/test_celery.py", "config/celery.py", "transport.Channel._connparams = _refuse_closed", ""),

@@ -191,6 +191,7 @@ def test_an_administrator_makes_no_superuser_and_touches_none(client: Client) ->
     moment = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00"}
     form = {"username": "ada", "is_superuser": "on", "is_staff": "on", "is_active": "on", **moment}
     form["groups"] = str(administrator.groups.get().pk)
+    form |= {"sight-TOTAL_FORMS": "0", "sight-INITIAL_FORMS": "0"}
 
     assert client.post(address(administrator, "change", administrator.pk), form).status_code == 302
     assert client.post(address(root, "change", root.pk), {**form, "username": "toor"}).status_code == 403

@@ -101,7 +101,7 @@ def make_history(source: Source | None = None) -> IngestRun:
     Schedule.objects.get_or_create(source=source, every_s=60, next_at="2026-01-01T00:00Z")
     make_occurrence("done", source=source)
     asks, _ = User.objects.get_or_create(username="asks")
-    Approval.objects.create(source=source, why="asked for", asked_by=asks, expires_at="2026-01-01T00:00Z")
+    Approval.objects.create(source=source, why="asked for", asked_by=asks, expires_at="2099-01-01T00:00Z")
     Secret.objects.get_or_create(source=source, name="password", sealed="sealed", set_by="somebody")
     Memo.objects.create(stage="embed", recipe="hashing", text_hash=uuid4().hex, vector=[0.0, 1.0])
     Event.objects.create(
