@@ -23,7 +23,7 @@ WITHOUT_SERVERS = frozenset(
     }
 )
 # These a newcomer types first: an embedded database is theirs alone, so its schema is brought up without being asked.
-MIGRATE_FIRST = frozenset({"ingest", "search", "export", "facts", "demo", "up", "runserver", "dispatcher"})
+MIGRATE_FIRST = frozenset({"ingest", "sources", "search", "export", "facts", "demo", "up", "runserver", "dispatcher"})
 MIGRATE_LOCK = 7_304_516
 
 
