@@ -35,12 +35,24 @@ from ingestion.triggering import ask_all
 from ledger import rendering
 from ledger.admin import EventAdmin
 from ledger.models import Event
-from patches.admin import EntityAdmin, PatchBatchAdmin
-from patches.models import Entity, PatchBatch
+from patches.admin import EntityAdmin, GoldenQuestionAdmin, PatchBatchAdmin
+from patches.models import Entity, GoldenQuestion, PatchBatch
 
 SUPERUSERS_ALONE = ("is_superuser", "user_permissions")
 
-for model in (User, Source, Handoff, IngestRun, Quarantine, Flight, Occurrence, PatchBatch, Entity, Event):
+for model in (
+    User,
+    Source,
+    Handoff,
+    IngestRun,
+    Quarantine,
+    Flight,
+    Occurrence,
+    PatchBatch,
+    Entity,
+    Event,
+    GoldenQuestion,
+):
     admin.site.unregister(model)
 
 
@@ -247,6 +259,17 @@ class EntityPage(EntityAdmin):
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         context |= knowledge.page_of(context["original"], request.GET.dict())
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+@admin.register(GoldenQuestion)
+class GoldenPage(GoldenQuestionAdmin):
+    """A golden question, to be asked now: what is found, where, and what is missing."""
+
+    change_form_template = "console/golden.html"
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        context |= knowledge.answered(context["original"]) if "ask" in request.GET else {}
         return super().render_change_form(request, context, *args, **kwargs)
 
 

@@ -1,6 +1,7 @@
 """The page of what is in quarantine by what went wrong: probe one of a kind, release them, or give them up."""
 
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -11,16 +12,19 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
+from console.operating import begin
 from console.rolling import COUNTED
 from ingestion.admin import tell
 from ingestion.models import IngestRun
 from ingestion.quarantine import NOTE_CHARS, discard, groups
 from ingestion.releasing import release
 from ledger.deeds import Answer
+from ledger.rendering import page as page_of
 from ledger.sight import narrowed
 
 MAY_LOOK, MAY_DECIDE = "ingestion.view_quarantine", "ingestion.change_ingestrun"
 SHOWN = 100
+AT_ONCE = 1_000  # runs: more are an operation
 NAME = "ingestion_quarantine_groups"
 
 Deed = Callable[[QuerySet[IngestRun], str, str], Answer]
@@ -59,13 +63,20 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
 
 
 def _decided(request: HttpRequest) -> HttpResponse:
-    """Do the deed for all that failed this way; it is refused for those that moved on meanwhile."""
+    """Do the deed for all that failed this way; for more than a page can wait for, have it done.
+
+    It is refused for those that moved on meanwhile.
+    """
     if not request.user.has_perm(MAY_DECIDE):
         raise PermissionDenied
     form = Decision(request.POST)
     if form.is_valid():
-        runs = _waiting(request).filter(quarantine__fingerprint=form.cleaned_data["fingerprint"])
-        tell(request, DEEDS[form.cleaned_data["deed"]](runs, form.cleaned_data["why"], person(request)))
+        fingerprint, deed, why = (form.cleaned_data[name] for name in ("fingerprint", "deed", "why"))
+        runs = _waiting(request).filter(quarantine__fingerprint=fingerprint)
+        if runs[: AT_ONCE + 1].count() > AT_ONCE:
+            query = urlencode({"fingerprint__exact": fingerprint})
+            return redirect(page_of(begin(f"quarantine.{deed}", query, why, person=request.user, by=person(request))))
+        tell(request, DEEDS[deed](runs, why, person(request)))
     else:
         messages.error(request, "Say why, in words.")
     return redirect(f"admin:{NAME}")

@@ -8,10 +8,12 @@ from django.utils import timezone
 
 from console.lanes import Bar, picture
 from ingestion.asking import view
+from ingestion.golden import ask
 from ingestion.linking import with_targets
+from ledger.failures import Failure
 from patches.faces import period
 from patches.facts import NOW, Known, facts
-from patches.models import Alias, ApplyTransaction, Entity, Fact
+from patches.models import Alias, ApplyTransaction, Entity, Fact, GoldenQuestion
 from patches.moments import Unclear
 
 SHOWN = 200
@@ -45,6 +47,14 @@ def page_of(entity: Entity, asked: Mapping[str, str]) -> dict[str, Any]:
         "steps": steps(entity),
         "counts_as": Alias.objects.filter(entity=entity, sys__upper_inf=True).select_related("canonical").first(),
     }
+
+
+def answered(question: GoldenQuestion) -> dict[str, Any]:
+    """How a golden question is answered now; what the model fails with is said."""
+    try:
+        return {"asked": ask(question.reflection, question)}
+    except Failure as failure:
+        return {"problem": str(failure)}
 
 
 def steps(entity: Entity) -> Sequence[tuple[int, datetime]]:

@@ -113,7 +113,7 @@ def take_in(owner: Reflection, rows: Sequence[Any], *, by: str, dry_run: bool = 
 
 def run(owner: Reflection) -> Run:
     """Ask every golden question of the store as it is. Raises what the model fails with."""
-    return Run([_ask(owner, one) for one in GoldenQuestion.objects.filter(reflection=owner).order_by("pk")])
+    return Run([ask(owner, one) for one in GoldenQuestion.objects.filter(reflection=owner).order_by("pk")])
 
 
 def refresh(ids: Sequence[int]) -> Failure | None:
@@ -134,7 +134,8 @@ def refresh(ids: Sequence[int]) -> Failure | None:
     return None
 
 
-def _ask(owner: Reflection, one: GoldenQuestion) -> Asked:
+def ask(owner: Reflection, one: GoldenQuestion) -> Asked:
+    """Ask one of the store as it is. Raises what the model fails with."""
     missing = [said.says for said in _expected(owner, one) if not said.holds(_facts(said), timezone.now())]
     if not one.documents:
         return Asked(one.pk, one.question, None, None, missing=missing)

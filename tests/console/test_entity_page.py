@@ -8,7 +8,9 @@ from django.test import Client
 from django.urls import reverse
 
 from console.lanes import WIDE, Axis, Bar, axis_of, picture, rows
-from patches.models import ApplyTransaction, Entity
+from handoffs.models import Source
+from ingestion.golden import add
+from patches.models import ApplyTransaction, Entity, GoldenQuestion
 from tests.builders import make_source
 from tests.flying import deliver, work_off
 
@@ -107,3 +109,19 @@ def test_what_cannot_be_understood_is_said_and_the_present_shown(
     assert "errornote" in text
     assert bars(text, "holds") == ["Ann", "Bob &lt;b&gt; ▸"]
     assert "<script>" not in text
+
+
+@pytest.mark.django_db
+def test_a_golden_question_is_asked_on_its_page(admin_client: Client, page: str) -> None:
+    source = Source.objects.latest("pk")
+    kept = add(source.reflection, "led_by Acme Ann", documents=["a"], by="ann")
+    missed = GoldenQuestion.objects.create(reflection=source.reflection, question="x", documents=["zzz"], by="ann")
+    asked = [reverse("admin:patches_goldenquestion_change", args=[one.pk]) for one in (kept, missed)]
+
+    assert "Nothing that it expects is missing" not in admin_client.get(asked[0]).content.decode()
+    found, lost = (admin_client.get(where, {"ask": "1"}).content.decode() for where in asked)
+
+    assert page
+    assert "<b>100 %</b>" in found
+    assert "Nothing that it expects is missing" in found
+    assert '<span class="state no">missing</span> zzz' in lost

@@ -10,7 +10,7 @@ from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
 
-from console import deeds, operating
+from console import deeds, groups, operating
 from console.models import Operation
 from console.operating import begin, cancel, preview, work
 from console.roles import OPERATOR, VIEWER
@@ -18,6 +18,7 @@ from ingestion.models import IngestRun
 from ledger.deeds import Answer
 from ledger.models import Event
 from tests.builders import make_handoff, make_run, make_source
+from tests.console.test_run_page import in_quarantine, statuses
 from tests.ingestion.test_commands import said, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -246,6 +247,23 @@ def test_ticked_handoffs_are_dealt_with_at_once(admin_client: Client, action: st
     for one in (mine, other):
         one.refresh_from_db()
     assert (mine.status, other.status) == (became, "failed" if action == "requeue" else "pending")
+
+
+@pytest.mark.parametrize(("deed", "became"), [("release", "pending"), ("discard", "failed")])
+def test_a_large_group_of_the_quarantine_is_an_operation(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch, deed: str, became: str
+) -> None:
+    monkeypatch.setattr(groups, "AT_ONCE", 1)
+    mine, other = [in_quarantine("1" * 16) for _ in range(3)], in_quarantine("2" * 16)
+    page = reverse(f"admin:{groups.NAME}")
+
+    answer = admin_client.post(page, {"fingerprint": "1" * 16, "deed": deed, "why": "looked at"})
+
+    operation = Operation.objects.get()
+    assert answer["Location"] == reverse("admin:console_operation_change", args=[operation.pk])
+    rounds(operation)
+    assert statuses(mine) == [became] * 3
+    assert statuses([other]) == ["quarantined"]
 
 
 @pytest.mark.parametrize("query", ["source__id__exact=x", "nonsense=1"])
