@@ -1,6 +1,7 @@
 """`make chaos`: minutes of seeded random harm to a running product under a backlog, and then what was lost: nothing."""
 
 import argparse
+import json
 import os
 import random
 import secrets
@@ -10,12 +11,13 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
 import psycopg
 
 from config import embedded
-from tests.chaos.rig import LEASE_S, Rig, rigged
+from tests.chaos.rig import LEASE_S, Rig, eventually, rigged
 
 QUIET_S = 300  # the longest that the backlog may take to drain once nothing is harmed any more
 LATEST = "SELECT count(*) FROM handoffs_handoff WHERE status IN ('pending', 'queued', 'ingesting')"
@@ -29,6 +31,20 @@ SELECT count(*) FROM (
   SELECT became, lag(became) OVER (PARTITION BY row_id ORDER BY id) AS before
   FROM ledger_event WHERE lifecycle = 'batch' AND became IN ('applied', 'superseded', 'reverted')) steps
 WHERE became = 'applied' AND before = 'applied'
+"""
+
+
+VAULT = ("--name", "vault", "--connector", "obsidian")
+# As a program does it that wants an answer: what was not taken is sent again, by the next one.
+HAND_OVER = """
+import json
+from django.test import Client
+items, client = json.load(open({file!r})), Client(SERVER_NAME="localhost")
+for n in range(0, len(items), 100):
+    asked = json.dumps({{"source": "handed", "items": items[n : n + 100]}})
+    given = {{"Authorization": "Bearer {secret}"}}
+    answer = client.post("/api/v1/references", asked, content_type="application/json", headers=given)
+    assert answer.status_code in (200, 202), answer.status_code
 """
 
 
@@ -155,6 +171,96 @@ class Corpus:
             (self.folder / f"{n:05}.md").unlink(missing_ok=True)
 
 
+class Vault(Corpus):
+    """Notes that link to each other, a third of which go by an id wherever they move."""
+
+    def write(self, n: int) -> None:
+        super().write(n)
+        note = self.folder / f"{n:05}.md"
+        head = f"---\nid: note-{n}\ntags: [harbour]\n---\n" if n % 3 == 0 else ""
+        part = self.folder / ".part"
+        part.write_bytes(head.encode() + f"After [[{max(0, n - 1):05}]].\n\n".encode() + note.read_bytes())
+        part.rename(note)
+
+    def edit(self) -> None:
+        """As documents are edited; and some notes move to another folder."""
+        super().edit()
+        (self.folder / "archive").mkdir(exist_ok=True)
+        for note in self.chance.sample(sorted(self.folder.glob("*.md")), self.count // 20):
+            note.rename(self.folder / "archive" / note.name)
+
+
+class Handed:
+    """Documents that another program hands over through the API, all again until it is told that they are in."""
+
+    def __init__(self, folder: Path, chance: random.Random, count: int) -> None:
+        self.file, self.chance, self.count = folder / "handed.json", chance, count
+        self.texts: dict[str, str] = {}
+        self.secrets: dict[Path, str] = {}
+        self.edit()
+
+    def edit(self) -> None:
+        for n in self.chance.sample(range(self.count), max(self.count // 3, self.count - len(self.texts))):
+            name, year = self.chance.choice(Corpus.people), self.chance.randint(1950, 2020)
+            self.texts[f"notice/{n}"] = f"# Notice {n}\n\n{name} joined the Marrow Bay Harbour Trust in {year}.\n"
+        items = [{"external_id": name, "media_type": "text/markdown", "text": self.texts[name]} for name in self.texts]
+        part = self.file.with_suffix(".part")
+        part.write_text(json.dumps(items))
+        part.rename(self.file)
+
+    def admit(self, rig: Rig) -> None:
+        """Have a source and a token for it."""
+        made = rig.manage("sources", "add", "handed", "--kind", "pushed")
+        assert made.returncode == 0, made.stderr
+        token = rig.manage("tokens", "add", "handed", "--scope", "submit", "--json")
+        assert token.returncode == 0, token.stderr
+        self.secrets[rig.state_dir] = json.loads(token.stdout)["secret"]
+
+    def command(self, rig: Rig) -> tuple[str, ...]:
+        script = HAND_OVER.format(file=str(self.file), secret=self.secrets[rig.state_dir])
+        return ("manage.py", "shell", "--verbosity", "0", "-c", script)
+
+    def hand_over(self, rig: Rig) -> None:
+        """Until all of it is taken."""
+
+        def taken() -> bool:
+            done = rig.manage(*self.command(rig)[1:])
+            if done.returncode:
+                sys.stdout.write(f"  (not handed over: {done.stderr.strip().rpartition(chr(10))[2]})\n")
+            return done.returncode == 0
+
+        eventually(taken, within_s=QUIET_S, what="an answer")
+
+
+class World:
+    """Whatever the product is told of: documents, a vault, and what is handed over."""
+
+    def __init__(self, folder: Path, chance: random.Random, count: int) -> None:
+        self.corpus = Corpus(folder / "documents", chance, count)
+        self.vault = Vault(folder / "vault", chance, max(20, count // 5))
+        self.handed = Handed(folder, chance, max(20, count // 5))
+
+    def edit(self) -> None:
+        for part in (self.corpus, self.vault, self.handed):
+            part.edit()
+
+    def commands(self, rig: Rig) -> list[tuple[str, ...]]:
+        told = ("--json", "--accept-deletions")
+        return [
+            ("manage.py", "ingest", str(self.corpus.folder), "--name", "corpus", *told),
+            ("manage.py", "ingest", str(self.vault.folder), *VAULT, *told),
+            self.handed.command(rig),
+        ]
+
+    def take_in(self, rig: Rig, timeout_s: float) -> dict[str, int]:
+        """Have all of it taken in as it is now, to its end; return the outcomes of the documents."""
+        self.handed.hand_over(rig)
+        rig.ingest(self.vault.folder, "main", *VAULT, "--accept-deletions", timeout=timeout_s)
+        found = rig.ingest(self.corpus.folder, "main", "--accept-deletions", timeout=timeout_s)
+        eventually(lambda: drained(rig), within_s=timeout_s, what="nothing that waits")
+        return dict(found["outcomes"])
+
+
 class Watch:
     """How long at most nothing was brought to its end while there was work."""
 
@@ -179,13 +285,13 @@ def drained(rig: Rig) -> bool:
         return False
 
 
-def harm(rig: Rig, corpus: Corpus, chance: random.Random, minutes: float) -> tuple[Monkey, Watch]:
+def harm(rig: Rig, world: World, chance: random.Random, minutes: float) -> tuple[Monkey, Watch]:
     """Let the monkey at it until the time is up, with a backlog all the while; leave everything running again."""
     monkey, watch = Monkey(rig, chance), Watch(rig)
     for name in ("worker-1", "worker-2", "dispatcher-1", "dispatcher-2"):
         monkey.start(name)
-    command = ("manage.py", "ingest", str(corpus.folder), "--name", "corpus", "--json", "--accept-deletions")
-    ingest = rig.start("ingest", *command)
+    commands = cycle(world.commands(rig))
+    ingest = rig.start("ingest", *next(commands))
     end = act_at = time.monotonic() + minutes * 60
     act_at -= minutes * 60
     while time.monotonic() < end:
@@ -196,9 +302,9 @@ def harm(rig: Rig, corpus: Corpus, chance: random.Random, minutes: float) -> tup
             act_at = time.monotonic() + chance.uniform(1, 8)
         if ingest.poll() is not None:
             if drained(rig):
-                corpus.edit()
-                monkey.done["edit documents"] += 1
-            ingest = rig.start("ingest", *command)
+                world.edit()
+                monkey.done["edit everything"] += 1
+            ingest = rig.start("ingest", *next(commands))
     ingest.kill()
     ingest.wait()
     del rig.processes["ingest"]
@@ -230,13 +336,17 @@ def main() -> int:
     sys.stdout.write(f"seed {options.seed}: {options.documents} documents, {options.minutes:g} minutes of harm\n")
     chance = random.Random(options.seed)  # noqa: S311  repeatable, not secret
     with tempfile.TemporaryDirectory() as scratch:
-        corpus = Corpus(Path(scratch, "documents"), chance, options.documents)
+        world = World(Path(scratch), chance, options.documents)
         with rigged(Path(scratch, "quiet")) as quiet, rigged(Path(scratch, "harmed")) as rig:
-            monkey, watch = harm(rig, corpus, chance, options.minutes)
+            for each in (quiet, rig):
+                world.handed.admit(each)
+            monkey, watch = harm(rig, world, chance, options.minutes)
             healed = time.monotonic()
-            rig.ingest(corpus.folder, "main", "--accept-deletions", timeout=QUIET_S)
+            world.take_in(rig, QUIET_S)
             took_s = time.monotonic() - healed
-            outcomes = quiet.ingest(corpus.folder, "main", timeout=3600)["outcomes"]
+            quiet.start_worker()
+            quiet.start_dispatcher()
+            outcomes = world.take_in(quiet, 3600)
             for deed, times in sorted(monkey.done.items()):
                 sys.stdout.write(f"  {deed.replace('_', ' '):20} {times}\n")
             [(items, runs)] = rig.query(WORK)
