@@ -7,6 +7,10 @@ import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.report import Report
 
 RESULTS = Path(__file__).resolve().parent / "results"
 MEASUREMENTS = (
@@ -20,6 +24,8 @@ MEASUREMENTS = (
     "changes",
     "gate",
     "watch",
+    "admin",
+    "memory",
 )
 
 
@@ -63,24 +69,35 @@ def main() -> None:
 
 
 def measure(options: Namespace) -> None:
+    from benchmarks.report import Report  # noqa: PLC0415  once Django is set up
+
+    report = Report(vars(options))
+    table = measurements(report, options)
+    for name in options.only or MEASUREMENTS:
+        table[name]()
+    print(f"kept in {report.save(options.results)}")
+
+
+def measurements(report: "Report", options: Namespace) -> Mapping[str, Callable[[], None]]:
     # once Django is set up
     from benchmarks import (  # noqa: PLC0415
+        admin,
         asof,
         changes,
         claims,
         counting,
         fairness,
         gate,
+        memory,
         orchestration,
         pipeline,
         recall,
         watching,
     )
-    from benchmarks.report import Report  # noqa: PLC0415
 
-    report, short = Report(vars(options)), options.short
+    short = options.short
     folder = options.folder or (pipeline.CORPUS if short else pipeline.texts(options.files))
-    measurements: Mapping[str, Callable[[], None]] = {
+    return {
         "orchestration": lambda: orchestration.compare(
             report, handoffs=options.handoffs, concurrency=options.concurrency, repetitions=options.repetitions
         ),
@@ -97,10 +114,9 @@ def measure(options: Namespace) -> None:
         "changes": lambda: changes.measure(report, rounds=2 if short else 10),
         "gate": lambda: gate.measure(report, rounds=2 if short else 10),
         "watch": lambda: watching.measure(report, edits=3 if short else 60),
+        "admin": lambda: admin.measure(report, **({"runs": 2_000, "rounds": 1, "most": 10} if short else admin.WHOLE)),
+        "memory": lambda: memory.measure(report, requests=60 if short else 6_000, flights=20 if short else 600),
     }
-    for name in options.only or MEASUREMENTS:
-        measurements[name]()
-    print(f"kept in {report.save(options.results)}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.test import override_settings
 
 from benchmarks.effort import waited_ms
-from benchmarks.filling import empty
+from benchmarks.filling import bulk, empty
 from benchmarks.report import Report
 from handoffs.models import Reflection, Source
 from ingestion import dispatch
@@ -60,16 +60,6 @@ FILL = (
     "SELECT setval('ingestion_ingestrun_id_seq', max(id)) FROM ingestion_ingestrun",
 )
 TABLES = ("handoffs_reference", "handoffs_handoff", "ingestion_ingestrun")
-# The indexes that no constraint stands on, and the unique constraints: made again once the rows are there.
-UNIQUE = """
-SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname),
-       format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', conrelid::regclass, conname, pg_get_constraintdef(oid))
-FROM pg_constraint WHERE conrelid = ANY(%(tables)s::regclass[]) AND contype = 'u'
-"""
-INDEXES = """
-SELECT format('DROP INDEX %%I', indexrelid::regclass::text), pg_get_indexdef(indexrelid) FROM pg_index
-WHERE indrelid = ANY(%(tables)s::regclass[]) AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
-"""
 # What the workers would have done with flights by the next tick.
 LAND = (
     "UPDATE handoffs_handoff SET status = 'ingesting' WHERE status = 'queued' AND id IN"
@@ -131,17 +121,7 @@ def _fill(waiting: int) -> None:
         Source(reflection=reflection, name=f"source {n}", kind=DEFAULT, weight=1 + n % 3) for n in range(SOURCES)
     )
     values = {"reflection": reflection.pk, "first": sources[0].pk, "sources": SOURCES, "waiting": waiting}
-    with transaction.atomic(durable=True):
-        taken = [pair for which in (UNIQUE, INDEXES) for pair in statements.rows(which, {"tables": list(TABLES)})]
-        for drop, _ in taken:
-            statements.run(drop)
-        for statement in FILL:
-            statements.run(statement, {**values, "through": THROUGH})
-        for _, make in taken:
-            statements.run(make)
-    for table in TABLES:
-        statements.run(f"VACUUM (ANALYZE) {table}")  # as autovacuum does after such a load
-    statements.run("CHECKPOINT")
+    bulk(FILL, {**values, "through": THROUGH}, TABLES)
 
 
 def _ticks(waiting: int, ticks: int) -> Claims:

@@ -91,6 +91,8 @@ class Report:
     gate: dict[str, Any] = field(default_factory=dict)
     as_of: dict[str, Any] = field(default_factory=dict)
     fairness: dict[str, Any] = field(default_factory=dict)
+    admin: dict[str, Any] = field(default_factory=dict)
+    memory: dict[str, Any] = field(default_factory=dict)
     recall: dict[str, Any] = field(default_factory=dict)
     watching: dict[str, Any] = field(default_factory=dict)
     surroundings: dict[str, Any] = field(default_factory=surroundings)

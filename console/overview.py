@@ -85,11 +85,12 @@ FROM console_tally WHERE span = %(span)s AND at >= %(start)s AND lifecycle = 'ru
 """
 # The bucket in which the share of the runs is reached, for each bin and, where `at` is null, for all of them.
 LATENCIES = """
-WITH seen AS (
+WITH summed AS ( -- the sources' rows at once, which are most of them, before any moment is computed
+  SELECT stage, at, bucket, sum(times) AS times FROM console_latency WHERE span = %(span)s AND at >= %(start)s
+    AND (%(sources)s::bigint[] IS NULL OR source_id = ANY(%(sources)s)) GROUP BY 1, 2, 3),
+seen AS (
   SELECT stage, date_bin(%(bin)s * interval '1 s', at, 'epoch') AS at, bucket, sum(times)::bigint AS times
-  FROM console_latency WHERE span = %(span)s AND at >= %(start)s
-    AND (%(sources)s::bigint[] IS NULL OR source_id = ANY(%(sources)s))
-  GROUP BY GROUPING SETS ((1, 2, 3), (1, 3))),
+  FROM summed GROUP BY GROUPING SETS ((1, 2, 3), (1, 3))),
 ranked AS (
   SELECT stage, at, bucket, sum(times) OVER (PARTITION BY stage, at ORDER BY bucket) AS upto,
     sum(times) OVER (PARTITION BY stage, at) AS all_of_it FROM seen)

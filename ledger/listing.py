@@ -11,7 +11,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.postgres.fields import RangeField
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db import models
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
@@ -42,6 +42,15 @@ class CappedPaginator(Paginator[Any]):
     @property
     def count(self) -> int:
         return min(self._counted, COUNTED)
+
+    def page(self, number: Any) -> Page[Any]:
+        """The rows of a page, found by their keys first: those that are passed over are not joined to anything."""
+        page = super().page(number)
+        rows: Any = self.object_list
+        start = (page.number - 1) * self.per_page
+        keys = rows.select_related(None).values("pk")[start : start + self.per_page]
+        page.object_list = rows.filter(pk__in=keys)
+        return page
 
     @property
     def capped(self) -> bool:

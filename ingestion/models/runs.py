@@ -175,6 +175,7 @@ class IngestRun(models.Model):
             Index(fields=["flight"], condition=Q(status="running"), name="run_aboard"),
             Index(fields=["duplicate_of"], condition=Q(duplicate_of__isnull=False), name="run_duplicates"),
             Index(fields=["status", "-id"], name="run_by_status"),
+            Index(fields=["reason", "status"], name="run_by_outcome"),
             Index(fields=["handoff"], condition=Q(crashes__gt=0), name="run_crashed"),
         ]
 

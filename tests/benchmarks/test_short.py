@@ -68,3 +68,18 @@ def test_the_claims_are_measured_on_a_ledger_that_is_filled_by_hand(tmp_path: Pa
 
     assert "claim of a flight" in said
     assert kept["claims"]["flights"] > 0
+
+
+def test_the_console_is_measured_on_a_store_that_is_filled_by_hand(tmp_path: Path) -> None:
+    said, kept = bench(tmp_path / "results", "--only", "admin")
+
+    assert "budget" in said
+    assert {"home", "list", "filter", "two filters", "deep", "search", "row"} <= set(kept["admin"]["kinds"])
+    assert all(kind["p95_ms"] > 0 and kind["statements"] for kind in kept["admin"]["kinds"].values())
+
+
+def test_the_processes_that_run_for_long_are_looked_at_all_along(tmp_path: Path) -> None:
+    said, kept = bench(tmp_path / "results", "--only", "memory")
+
+    assert said.count("budget") == 2
+    assert all(kept["memory"][name]["ratio"] > 0 for name in ("console", "worker"))
