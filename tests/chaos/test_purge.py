@@ -31,8 +31,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 def letters(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> None:
     """One letter for each point, about a person of its own, beside one that is to stay."""
     folder = tmp_path_factory.mktemp("letters")
-    for name in (*PEOPLE.values(), KEPT):
-        said = f"{name} became director of the Marrow Bay Harbour Trust in {1990 + len(name)}."
+    for n, name in enumerate((*PEOPLE.values(), KEPT)):
+        said = f"{name} became director of the Marrow Bay Harbour Trust in {1990 + 5 * n}."
         (folder / f"{name.split()[1]}.md").write_text(f"# On {name}\n\n{said}\n\nThe tide was high.\n")
     rig.ingest(folder, "letters")
 
