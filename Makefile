@@ -15,7 +15,7 @@ endif
 DEMO := env -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u REDIS_URL_FILE SLUICEGATE_STATE_DIR=var/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-up up test check bench gate-report mutants chaos docs requirements clean run-packages dev-packages peers
+.PHONY: help demo demo-up up test check bench gate-report train-orders mutants chaos docs requirements clean run-packages dev-packages peers
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ bench: dev-packages ## measure, side by side with the peers
 
 gate-report: dev-packages ## measure what the gate catches of what is wrong, and blocks of what is not
 	@$(PY) -m tests.gate
+
+train-orders: dev-packages ## teach the gate anew what reads like an order to a model
+	@$(PY) -m tests.gate.orders
 
 mutants: dev-packages peers ## take each guard away and see a test die
 	@$(PY) -m tests.mutants $(ARGS)

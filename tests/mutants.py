@@ -242,6 +242,7 @@ GUARDS = [
     code("one value at a time", CHECKS_DIE, "patches/evaluation/checks/contradictions.py", "if not all(", "if False and not all("),
     code("no secrets", CHECKS_DIE, "patches/evaluation/checks/secrets.py", "found = list(_found(batch.text))", "found = []"),
     code("no instructions", CHECKS_DIE, "patches/evaluation/checks/instructions.py", "found = list(_found(batch.text))", "found = []"),
+    code("no likely orders", "gate/orders/test_orders.py", "patches/evaluation/checks/orders.py", "value = round(found.likelihood, 3)", "value = 0.0"),
     code("a sound policy", POLICY_DIES, "patches/evaluation/policy.py", "if given and check.firm:", "if False:"),
     code("what is lost counts", SHADOW_DIES, "patches/evaluation/checks/radius.py", "return Measured(len(context.change.lost))", "return Measured(0.0)"),
     code("the trusted are not overruled", SHADOW_DIES, "patches/evaluation/shadow.py", "if one.trust < rank:", "if False:"),

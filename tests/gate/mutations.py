@@ -16,9 +16,9 @@ from patches.propose import digest_of
 from tests.gate.clean import Sound
 from tests.gate.secrets import SECRETS
 
-POISONS, HELD_OUT = (
+POISONS, HELD_OUT, PASSED_ABOUT = (
     [line.replace("⏎", "\n") for line in Path(__file__).with_name(f"{name}.txt").read_text("utf-8").splitlines()]
-    for name in ("poisons", "poisons_held_out")
+    for name in ("poisons", "poisons_held_out", "others")
 )
 NAMED = ("person", "organization", "place")
 OTHERS = {
@@ -292,4 +292,5 @@ KINDS: Mapping[str, tuple[bool, Kind]] = {
     "a negation dropped": (False, negated),
     "words to a model": (False, of_texts(POISONS, ["at its end", "in a comment", "between joiners"])),
     "words to a model that no check was written for": (False, of_texts(HELD_OUT, ["at its end", "in a comment"])),
+    "words to a model as they are passed about": (False, of_texts(PASSED_ABOUT, ["at its end", "in a comment"])),
 }

@@ -1,50 +1,22 @@
 """wordllama: averaged token vectors, 256 dimensions; the weights lie in the wheel, so nothing is fetched."""
 
-import os
 from collections.abc import Sequence
-from functools import cached_property
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Set before the import: a tokenizer that has started threads warns, and may hang, after the worker forks.
-os.environ["TOKENIZERS_PARALLELISM"] = "false"
-
-import wordllama
-
-BATCH = 64  # texts that are padded to one length together
+from patches import meaning
 
 
 class WordLlama:
-    dim = 256
+    dim = meaning.DIM
     recipe = f"wordllama-{version('wordllama')}-l2_supercat-256"
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit row per text; a text without tokens gets the first axis."""
-        rows = np.zeros((len(texts), self.dim), dtype=np.float32)
-        # By length, so that a short text is not padded to a long neighbour's length.
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        for start in range(0, len(order), BATCH):
-            chosen = order[start : start + BATCH]
-            rows[chosen] = self._model.embed([_encodable(texts[i]) for i in chosen], batch_size=BATCH)
-        norms = np.linalg.norm(rows, axis=1, keepdims=True)
-        rows[norms[:, 0] == 0, 0] = 1
-        norms[norms == 0] = 1
-        unit: NDArray[np.float32] = rows / norms
-        return unit
+        return meaning.vectors(texts)
 
     def warm(self) -> None:
         """Load the model and run it once, so that forked workers share what it builds."""
         self.embed(["warm"])
-
-    @cached_property
-    def _model(self) -> Any:
-        # The default cache is below the home directory; the wheel's own folder has every file that is asked for.
-        return wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
-
-
-def _encodable(text: str) -> str:
-    return text.encode(errors="replace").decode()  # the tokenizer refuses lone surrogates

@@ -1,0 +1,1 @@
+"""What the recogniser of orders to a model is taught with, and how."""
