@@ -54,16 +54,15 @@ class Order:
 def likeliest(text: str) -> Order | None:
     """The piece of the text that is most likely an order to a model; None where nothing is worth a look."""
     learned = weights()
-    looked = [
-        (start, words)
-        for start, piece in pieces(text)
-        if promise(words := plain(piece), learned.roots) >= learned.least
-    ]
+    looked: dict[str, int] = {}
+    for start, piece in pieces(text):  # what a text says again is looked at once
+        if (words := plain(piece)) not in looked and promise(words, learned.roots) >= learned.least:
+            looked[words] = start
     if not looked:
         return None
-    scores, signs = judged([words for _, words in looked])
+    scores, signs = judged(list(looked))
     best = int(np.argmax(scores))
-    return Order(looked[best][0], likelihood(float(scores[best])), _named(signs[best]))
+    return Order(list(looked.values())[best], likelihood(float(scores[best])), _named(signs[best]))
 
 
 def roots_of(piece: str) -> set[str]:
@@ -72,7 +71,7 @@ def roots_of(piece: str) -> set[str]:
 
 def promise(piece: str, roots: Mapping[str, float]) -> float:
     """How much its words are those that orders have: a quick look before the long one."""
-    return sum(roots.get(root, 0.0) for root in roots_of(piece))
+    return round(sum([roots[root] for root in roots_of(piece) if root in roots]), 3)  # in whatever order
 
 
 def judged(pieces: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

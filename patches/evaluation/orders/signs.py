@@ -310,6 +310,8 @@ NAMES = (*(name for name, _ in TABLE), "opens with an order", "opens with a deni
 
 
 def plain(piece: str) -> str:
+    if piece.isascii():
+        return " ".join(piece.lower().split())
     return " ".join(unicodedata.normalize("NFKC", INVISIBLE.sub("", piece)).casefold().split())
 
 
