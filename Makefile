@@ -15,7 +15,7 @@ endif
 DEMO := env -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u REDIS_URL_FILE SLUICEGATE_STATE_DIR=var/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-up up test check bench gate-report train-orders mutants chaos docs requirements clean run-packages dev-packages peers
+.PHONY: help demo demo-up up test check bench gate-report train-orders screenshots mutants chaos docs requirements clean run-packages dev-packages peers
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ gate-report: dev-packages ## measure what the gate catches of what is wrong, and
 
 train-orders: dev-packages ## teach the gate anew what reads like an order to a model
 	@$(PY) -m tests.gate.orders
+
+screenshots: dev-packages peers ## take the pictures of docs/pictures again
+	@$(PY) -m pytest -q tests/browser/pictures.py
 
 mutants: dev-packages peers ## take each guard away and see a test die
 	@$(PY) -m tests.mutants $(ARGS)

@@ -38,17 +38,23 @@ def test_a_run_in_quarantine_is_found_understood_released_and_seen_complete(cons
 
 
 @pytest.mark.parametrize(
-    ("title", "action", "status"), [("ferry", "Approve", "applied"), ("lights", "Reject", "rejected")]
+    ("title", "says", "deed", "status"),
+    [("ferry", "Nora Lindqvist", "Approve", "applied"), ("lights", "Tom Iversen", "Reject", "rejected")],
 )
-def test_a_reviewer_decides_in_words_on_a_batch_that_waits(page: Page, title: str, action: str, status: str) -> None:
+def test_a_reviewer_reads_what_a_batch_says_and_decides_in_words(
+    page: Page, title: str, says: str, deed: str, status: str
+) -> None:
     open_list(page, "Batches")
     expect(row_of(page, title)).to_contain_text("in review")
-
-    act(page, title, action, "I called the office.")
-
-    becomes(page, title, status)
     row_of(page, title).get_by_role("link").first.click()
+    expect(page.get_by_role("main")).to_contain_text(says)
+
+    page.get_by_label("why").fill("I called the office.")
+    page.get_by_role("button", name=deed).click()
+
     expect(page.get_by_role("main")).to_contain_text("I called the office.")
+    open_list(page, "Batches")
+    becomes(page, title, status)
 
 
 def test_a_batch_is_reverted_for_a_reason_once_its_reader_saw_what_that_would_do(page: Page) -> None:
