@@ -132,16 +132,16 @@ def test_a_consent_that_ends_while_a_stage_works_is_seen_before_anything_is_writ
     assert_let_go(source)
 
 
-@pytest.mark.usefixtures("models")
-def test_a_consent_that_ended_is_seen_by_who_boards_before_any_sweep():
+def test_a_consent_that_ended_is_seen_by_who_boards_before_any_sweep(models):
     source = make_source()
     deliver(source, a="one text")
     dispatch.tick()
     [flight] = open_flights()
-    fly(flight, until="eval")
+    fly(flight, until="embed")
     end(source)
     flight.refresh_from_db()
     fly(flight)
+    assert models.seen == []  # no model was asked
     assert_held(source)
     assert_let_go(source)
 

@@ -135,6 +135,9 @@ def test_a_first_page_that_is_shown_for_everything_stays(site):
     site.nothing = lambda _: Answer(200, home.body, {"Content-Type": "text/html"})
     source = source_of(site, miss_rounds=1, miss_days=0)
     assert sync(source).skipped == {Reason.NOT_FOUND_PAGE: 1}
+    site.put("/", "Trees.", links=("/apple",), head='<meta name="build" content="2">')  # the same words
+    again = sync(source)
+    assert (again.gone, again.held) == (0, 0)
     assert taken(source) == {"/"}
 
 
