@@ -16,12 +16,14 @@ SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     redactor(redacted),
 ]
+# One list for all times: loggers keep the one that they find at their first line.
+ROUTED = [*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter]
 
 
 def formatter(kind: str) -> logging.Formatter:
     """Return the formatter for `kind` "json" or "console", and route structlog through the standard library."""
     structlog.configure(
-        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=ROUTED,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
