@@ -147,6 +147,8 @@ def ingest(
         standing(seen)
         [(handoffs, uncarried)] = statements.rows(OPEN, which)
         if not handoffs and not uncarried:
+            seen = look(which)  # the last ones may have ended since
+            standing(seen)
             break
         if not handoffs:
             duty.sweep_next()
