@@ -142,13 +142,11 @@ def ingest(
     seen, pause_s = Standing(), POLL_S
     while True:
         duty.take()
+        [(handoffs, uncarried)] = statements.rows(OPEN, which)  # first: what ends in between is counted
         before, seen = seen, look(which)
         pause_s = POLL_S if seen != before else min(pause_s * 1.5, POLL_MOST_S)
         standing(seen)
-        [(handoffs, uncarried)] = statements.rows(OPEN, which)
         if not handoffs and not uncarried:
-            seen = look(which)  # the last ones may have ended since
-            standing(seen)
             break
         if not handoffs:
             duty.sweep_next()
