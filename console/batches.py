@@ -17,13 +17,13 @@ from patches.evaluation.checks import CHECKS
 from patches.evaluation.judging import Judgement
 from patches.faces import period
 from patches.models import Passage, Patch, PatchBatch, Verdict
+from patches.wording import offenders, says
 
 PATCHES_SHOWN = 50
 CHANGES_SHOWN = 200
 PASSAGES_SHOWN = 20
 PASSAGE_CHARS = 400
 TURNS = {"applied": ["revert"], "superseded": ["revert"], "reverted": ["restore"]}
-WHO_IS_WHO = (Patch.Op.MERGE_ENTITY, Patch.Op.SPLIT_ENTITY)
 
 Said = Mapping[str, Any]
 
@@ -136,17 +136,12 @@ def findings_of(verdict: Verdict | None) -> list[Finding]:
             one["value"],
             one["threshold"],
             CHECKS[name].scope if name in CHECKS else "batch",
-            _offenders(one["offenders"]),
+            offenders(one),
             one.get("note", ""),
         )
         for name, one in (verdict.checks if verdict else {}).items()
     ]
     return sorted(found, key=lambda one: (one.passed, one.check))
-
-
-def _offenders(told: Any) -> Mapping[int, str]:
-    """The patches that offend, each with what is wrong; verdicts of old have the numbers alone."""
-    return {int(n): why for n, why in told.items()} if isinstance(told, dict) else dict.fromkeys(told, "")
 
 
 def lines(difference: Difference, patches: Sequence[tuple[int, str, Said]]) -> list[Line]:
@@ -211,7 +206,7 @@ def _shown(
         failed = [(one.check, one.offenders[n], one.then) for one in findings if n in one.offenders]
         quote = quoted(passages, said["quote"], said.get("start", 0), said.get("end", 0)) if claim else None
         outcome = _outcome(n, verdict, begins, merged) if claim else ("", "")
-        found.append(Shown(n, Patch.Op(op).label, *_words(op, said), claim, quote, failed, outcome))
+        found.append(Shown(n, Patch.Op(op).label, *says(op, said), claim, quote, failed, outcome))
     return found
 
 
@@ -223,15 +218,3 @@ def _outcome(n: int, verdict: Verdict | None, begins: set[int | None], merged: s
     if n in begins:
         return "yes", "a fact begins"
     return ("", "confirms what is known") if n in merged else ("", "changes no fact")
-
-
-def _words(op: str, said: Said) -> tuple[str, str]:
-    """What a patch says, and of when."""
-    if op == Patch.Op.ASSERT_FACT:
-        when = f"{said.get('from') or '…'} to {said.get('to') or '…'}" if said.get("from") or said.get("to") else ""
-        return f"{said['subject']} – {spoken(said['predicate'])} – {said['object']}", when
-    if op in WHO_IS_WHO:
-        return f"{said['name']} is {said.get('into_name', 'itself alone')}", ""
-    if op == Patch.Op.PUT_PASSAGES:
-        return f"{len(said['spans'])} passages", ""
-    return Truncator(str(said)).chars(200), ""

@@ -11,6 +11,9 @@ from handoffs.models import Grant, Source
 from ledger.failures import Consent
 from ledger.reasons import Reason
 
+# The same as `valid`, for a statement of one's own over handoffs_grant.
+HOLDS = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())"
+
 
 def valid() -> QuerySet[Grant]:
     """The grants that hold now, by the clock of the database."""

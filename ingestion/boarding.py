@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
+from handoffs.consent import HOLDS
 from ingestion.gauging import Gauge
 from ingestion.models import Stage
 from ingestion.outcomes import Item
@@ -15,7 +16,7 @@ from ledger import statements
 ORDER = tuple(Stage.values)
 
 # What is read of the runs is for the work alone: settling looks at them again, under their locks.
-BOARD = """
+BOARD = f"""
 WITH boarded AS (
   UPDATE ingestion_flight f SET worker = %(worker)s, fence = fence + 1, boarded_at = now(),
                                 lease_until = now() + %(lease)s * interval '1 s'
@@ -23,8 +24,7 @@ WITH boarded AS (
   WHERE f.id = %(flight)s AND f.status = 'open' AND f.stage = %(stage)s AND f.worker = '' AND s.id = f.source_id
   RETURNING f.id, f.fence, f.source_id, s.reflection_id, s.paused, f.traceparent, EXISTS (
     SELECT FROM handoffs_grant g WHERE g.source_id = s.id) AND NOT EXISTS (
-    SELECT FROM handoffs_grant g WHERE g.source_id = s.id AND g.revoked_at IS NULL
-      AND (g.expires_at IS NULL OR g.expires_at > now())) AS withdrawn
+    SELECT FROM handoffs_grant g WHERE g.source_id = s.id AND {HOLDS}) AS withdrawn
 ),
 items AS (
   SELECT r.id, r.handoff_id, h.reference_id, f.external_id, f.media_type, h.payload_id, h.size_bytes, r.attempts,
@@ -38,13 +38,12 @@ items AS (
 )
 SELECT b.fence, b.source_id, b.reflection_id, b.paused, b.withdrawn, b.traceparent, items.*
 FROM boarded b LEFT JOIN items ON items.flight_id = b.id ORDER BY items.id
-"""
+"""  # noqa: S608  a rule of our own
 # The flight's row is locked and its fence compared on that row itself; then the runs are, each on its own columns. What
 # is being applied keeps the grant that it rests on: whoever withdraws it has the last word after that, and not amid it.
-LEAVE = """
+LEAVE = f"""
 WITH allowed AS MATERIALIZED (
-  SELECT id FROM handoffs_grant
-  WHERE source_id = %(source)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) {lock}
+  SELECT id FROM handoffs_grant WHERE source_id = %(source)s AND {HOLDS} {{lock}}
 ),
 gone AS (
   UPDATE ingestion_flight SET worker = '', stage = %(next)s, lease_until = now() + %(lease)s * interval '1 s'
@@ -58,7 +57,7 @@ aboard AS (
 SELECT NULL::bigint, '', EXISTS (SELECT FROM handoffs_grant WHERE source_id = %(source)s)
                          AND NOT EXISTS (SELECT FROM allowed) FROM gone
 UNION ALL SELECT id, stage, false FROM aboard
-"""
+"""  # noqa: S608  as above
 
 
 HAND_BACK = """

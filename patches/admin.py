@@ -39,6 +39,7 @@ from patches.models import (
 )
 from patches.names import key_of
 from patches.recount import obstacle, recount
+from patches.wording import offenders, says
 
 CARRIERS_SHOWN = 50
 VERDICTS_SHOWN = 10
@@ -105,24 +106,9 @@ def _checks(verdict: Verdict) -> SafeString:
 
 
 def _findings(check: Mapping[str, Any]) -> str:
-    """The patches that offend, by number, each with what is wrong; verdicts of old have the numbers alone."""
-    offenders = check["offenders"]
-    told = [f"{n}: {why}" for n, why in offenders.items()] if isinstance(offenders, dict) else map(str, offenders)
+    """The patches that offend, by number, each with what is wrong, and what else was found."""
+    told = [f"{n}: {why}" if why else str(n) for n, why in offenders(check).items()]
     return "; ".join([*told, *filter(None, [check.get("note")])]) or "-"
-
-
-def _said(patch: Patch) -> SafeString:
-    """A patch in one line of words; one of a kind unknown here as it is stored."""
-    said: Mapping[str, Any] = patch.payload
-    if patch.op == Patch.Op.ASSERT_FACT:
-        claim = f"{said['subject']} - {said['predicate']} - {said['object']}"
-        when = f" ({said['from'] or '…'} to {said['to'] or '…'})" if said.get("from") or said.get("to") else ""
-        return rendering.titled(claim + when, said["quote"])
-    if patch.op in (Patch.Op.MERGE_ENTITY, Patch.Op.SPLIT_ENTITY):
-        return rendering.titled(f"{said['name']} is {said.get('into_name', 'itself alone')}", said["entity"])
-    if patch.op == Patch.Op.PUT_PASSAGES:
-        return rendering.titled(f"{len(said['spans'])} passages", "")
-    return rendering.titled(Truncator(str(said)).chars(200), "")
 
 
 @admin.register(Patch)
@@ -134,7 +120,8 @@ class PatchAdmin(Listing[Patch]):
 
     @admin.display(description="what it says")
     def says(self, patch: Patch) -> SafeString:
-        return _said(patch)
+        words, when = says(patch.op, patch.payload)
+        return rendering.titled(f"{words} ({when})" if when else words, patch.payload.get("quote", ""))
 
 
 @admin.register(Verdict)

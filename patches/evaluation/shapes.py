@@ -6,6 +6,7 @@ letter, a digit or a space to `re` is one to it. Pattern syntax: https://github.
 """
 
 import re
+import unicodedata
 
 import re2
 
@@ -18,6 +19,7 @@ SPACES = re.compile(
     "[" + "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace() and sign not in "\t\n\f\r ") + "]"
 )
 DOTLESS = re.compile("[\u0130\u0131]")
+INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
 
 
 class Shape:
@@ -32,6 +34,11 @@ class Shape:
     def search(self, text: str, levelled: str) -> re.Match[str] | None:
         """Find the shape in the text; `levelled` is `level(text)`, for which callers with many shapes ask once."""
         return self.exact.search(text) if self._wider.search(levelled) else None
+
+
+def visible(text: str) -> str:
+    """The text as its reader sees it: without what nobody sees, and each letter in its usual form."""
+    return unicodedata.normalize("NFKC", INVISIBLE.sub("", text))
 
 
 def level(text: str) -> str:

@@ -1,11 +1,10 @@
 """no_instructions: no text that speaks to a model instead of to a reader."""
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 
 from patches.evaluation.context import Context, Judged, Measured
-from patches.evaluation.shapes import Shape, level
+from patches.evaluation.shapes import Shape, level, visible
 
 MODEL = r"""(?:ai|a\.i\.|llms?|gpt|chatgpt|gpt-?\d\w*|chatbots?|(?:large\s+)?language\s+models?
             |ai\s+(?:assistants?|agents?|models?|systems?))"""
@@ -150,7 +149,6 @@ SIGNS: Mapping[str, Shape] = {
         \b(?:this|document|entry|content)\b"""
     ),
 }
-INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
 TAGS = re.compile("[\U000e0020-\U000e007f]{4,}")  # letters that no screen shows
 NAMED = 5
 
@@ -163,7 +161,7 @@ def absent(batch: Judged, _: Context) -> Measured:
 def _found(text: str) -> Iterator[str]:
     if TAGS.search(text):
         yield "writing that no screen shows"
-    plain = unicodedata.normalize("NFKC", INVISIBLE.sub("", text))
+    plain = visible(text)
     levelled = level(plain)
     for what, shape in SIGNS.items():
         if match := shape.search(plain, levelled):

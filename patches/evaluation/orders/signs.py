@@ -4,13 +4,13 @@ None of them says much alone; what they say together is learned, see tests/gate/
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
+from patches.evaluation.shapes import visible
+
 FEW = r"(?:\w+\s+){0,3}?"
 
 GIVEN = r"""
@@ -312,7 +312,7 @@ NAMES = (*(name for name, _ in TABLE), "opens with an order", "opens with a deni
 def plain(piece: str) -> str:
     if piece.isascii():
         return " ".join(piece.lower().split())
-    return " ".join(unicodedata.normalize("NFKC", INVISIBLE.sub("", piece)).casefold().split())
+    return " ".join(visible(piece).casefold().split())
 
 
 def borne(piece: str) -> NDArray[np.bool_]:
