@@ -59,8 +59,9 @@ packages installed. Of the orders of a manner that was left out of the teaching 
 ordinary document in two hundred is held. The limit was set by real texts of which nothing was taught: of 700
 manuals, licences and lists of changes of a Linux system, 11,000 characters long in the mean, 1.1 % are held with a
 limit of 0.7, 2.4 % with one of 0.5, and 0.9 % with one of 0.8. Long texts are held more often than short ones. Of
-the pages of this documentation four were held at first; sentences in their manner were then added to what is taught,
-so that row flatters.
+the pages of this documentation four were held at first; sentences in their manner were then added to what is taught.
+Of the notices one was, of an assistant to a director; the signs have since known that as a job. Both rows flatter, and
+the figures of the Linux system are from before the second.
 
 What a missed order can do is bounded by the rest of the gate: it is a passage that may be found by a search. To
 become a fact it needs words that say so, to end a fact a source that is trusted as much, and to push a golden answer

@@ -113,7 +113,7 @@ SIGNS: Mapping[str, str] = {
         you\s+(?:are|were|['’]re)\s+(?:now|no\s+longer|an?|the|free|allowed|bound|not\s+bound|permitted|being|in|to\s+be
         |reading|asked|told)|you\s+have\s+(?:been|evolved|no|access|always|finished)|you\s+(?:respond|answer|speak|reply
         |work|obey|act|play|declare|claim|only|can\s+say|may\s+say)|as\s+(?:an?|the)\s+(?:ai|model|judge|assistant|agent
-        |chatbot|admin\w*)|yourself|du\s+bist|sie\s+sind\s+nun|tu\s+es|eres|sei|obedeces""",
+        |chatbot|admin\w*)(?!\s+(?:to|of)\b)|yourself|du\s+bist|sie\s+sind\s+nun|tu\s+es|eres|sei|obedeces""",
     "your makers": r"""
         (?:your|its|their)\s+(?:\w+\s+)?(?:operators?|developers?|creators?|makers?|owner|provider|masters?
         |programmers?)|(?:the|your)\s+developers?|(?:as\s+your|by\s+order\s+of\s+(?:your|the))\s+\w+|administrator
@@ -251,7 +251,8 @@ CALMING: Mapping[str, str] = {
         i|me|my|mine|we|us|our|ours|ich|mir|mich|mein\w*|wir|uns|unser\w*|je|mon|ma|mes|nous|notre|nos|yo|mi|mis
         |nosotros|nuestr\w+""",
     "people at work": r"""
-        customers?|guests?|visitors?|staff|employees?|callers?|guides?|students?|pupils?|candidates?|players?|parties
+        (?:assistants?|agents?|reviewers?|judges?)\s+(?:to|of)\s+(?:the|an?|my|our|his|her|their|its)|customers?|guests?
+        |visitors?|staff|employees?|callers?|guides?|students?|pupils?|candidates?|players?|parties
         |licen[sc]\w*|copyright|councils?|court|minister|mayor|director|teachers?|mother|father|children|friends?|shops?
         |jury|witness\w*|authors?|members?|press|clients?|mitarbeiter|kinder|kunde|employés|enfants|empleados|niños""",
     "a program": r"""
