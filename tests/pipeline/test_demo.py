@@ -1,11 +1,15 @@
 """The demo tells its story from what is really in the store: a newcomer's first command, and the first of CI's."""
 
+import json
 import re
 from collections.abc import Iterator
 
 import pytest
 
 from config import embedded
+from ingestion.management.commands.demo import keep_what_cannot_be_read
+from ingestion.models import RetryRule
+from tests.builders import make_source
 from tests.conftest import Store
 
 TRUST = "Marrow Bay Harbour Trust"
@@ -26,6 +30,22 @@ def chapter(lines: list[str], number: int) -> str:
     rest = lines[start + 1 :]
     end = next((n for n, line in enumerate(rest) if re.match(r"\d\. [A-Z]|Where to go", line)), len(rest))
     return " ".join(rest[:end])
+
+
+def test_what_cannot_be_read_waits_for_a_person_as_a_rule_of_the_store_says(told):
+    store, lines = told
+    assert "notes/old-backup.txt: quarantined, as the store's retry rules have it for what is malformed" in lines
+    [waiting] = json.loads(store.manage("quarantine", "list", "--runs", "--json").stdout)["runs"]
+    assert (waiting["item"], waiting["reason"]) == ("notes/old-backup.txt", "undecodable")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("sources", "rules"), [(0, [("malformed", "quarantined")]), (1, [])])
+def test_a_store_that_has_sources_keeps_the_rules_that_it_has(sources, rules):
+    for _ in range(sources):
+        make_source()
+    keep_what_cannot_be_read()
+    assert list(RetryRule.objects.values_list("failure", "then")) == rules
 
 
 def test_five_directors_follow_each_other(told):
