@@ -256,11 +256,21 @@ def test_a_document_with_a_secret_in_it_is_refused_and_the_verdict_does_not_repe
     assert "at character 10" in judgement.checks["no_secrets"].note
 
 
+@pytest.mark.parametrize("password", ["UGavLrMGcUyx!", "hbn3Kq90vvZ1", "'tRoub4dor&3x'"])
+def test_what_is_given_to_a_password_is_one_with_or_without_digits(password):
+    judgement = judged(batch(("put_passages", {"spans": []}), text=f"The password: {password}\nTell nobody."))
+    assert (judgement.decision, failed(judgement)) == ("reject", ["no_secrets"])
+    assert password not in str(judgement.told())
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "Set AWS_ACCESS_KEY_ID to AKIAIOSFODNN7EXAMPLE as the manual says.",
         "Put ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx here.",
+        "token = getAccessTokenFromCache",
+        "api_key: settings.PROVIDER_KEY",
+        "The secret: thoroughness",
         "Order 4539 1488 0343 6468 was shipped.",
         "Part number 4000000000000000, batch 1234567890123456.",
         "-----BEGIN PUBLIC KEY-----",

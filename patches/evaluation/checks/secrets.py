@@ -60,11 +60,8 @@ KEYS: tuple[tuple[str, str, str], ...] = (
 COMPILED = tuple((what, tuple(parts.split()), re.compile(shape)) for what, parts, shape in KEYS)
 GIVEN = r"(?:passwords?|passwd|pwd|passphrase|secret|api[_-]?key|token))[\"']?\s{0,3}(?:[:=]|:=|=>)"
 SOMETHING_GIVEN = Shape(f"(?:{GIVEN}")
-# A password that is given to a name: letters with digits, which no word is.
-PASSWORD = re.compile(
-    rf"(?i:\b(?:\w+[_-])?{GIVEN}\s{{0,3}}"
-    r"([\"']?)(?=[^\s\"']*\d)(?=[^\s\"']*[A-Za-z])([^\s\"'<>{}$(),;]{10,})\1"
-)
+# What is given to a name, and may be a password.
+PASSWORD = re.compile(rf"(?i:\b(?:\w+[_-])?{GIVEN}\s{{0,3}}" r"([\"']?)(?=[^\s\"']*[A-Za-z])([^\s\"'<>{}$(),;]{10,})\1")
 # Fifteen or sixteen digits, in one piece or grouped as on the card (ISO/IEC 7812); then the issuer and the check digit.
 CARD = re.compile(r"(?<![\w.-])(?:\d{4}([ -]?)\d{4}\1\d{4}\1\d{4}|3[47]\d{2}([ -]?)\d{6}\2\d{5})(?![\w-]|\.\d)")
 ISSUER = re.compile(r"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)|3[47]|6(?:011|4[4-9]|5)|35(?:2[89]|[3-8])")
@@ -72,6 +69,8 @@ ISSUER = re.compile(r"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)|3[47]|6(?:011
 WORDS = re.compile(r"[a-z]+(?:[._/:-]+(?:[a-z]+\d*|\d+))*|[\d.:/T+Zx-]+|[a-z]+\d{1,3}", re.IGNORECASE)
 PLACEHOLDER = re.compile(r"EXAMPLE|(?i:example|change-?me|placeholder|your[_-])|(?:x{6}|X{6}|0{8}|\*{4})|1234567890")
 DISTINCT = 6  # characters at least: "ghp_xxxx…" is no key
+RISE, HUMP = re.compile(r"[a-z][A-Z]"), re.compile(r"[A-Z]+[a-z]*|[a-z]+")
+RISES, HUMP_CHARS = 2, 3.5  # more rises at least and shorter humps than names have that are writtenLikeThis
 
 
 def absent(batch: Judged, _: Context) -> Measured:
@@ -87,7 +86,7 @@ def _found(text: str) -> Iterator[str]:
                 if what == "a private key" or not _is_placeholder(match[match.lastindex or 0]):
                     yield f"{what} at character {match.start()}"
     for match in PASSWORD.finditer(text) if SOMETHING_GIVEN.search(text, level(text)) else ():
-        if not _is_placeholder(match[2]) and not WORDS.fullmatch(match[2]):
+        if not _is_placeholder(match[2]) and _is_no_word(match[2]):
             yield f"a password at character {match.start(2)}"
     yield from _cards(text)
 
@@ -97,6 +96,14 @@ def _cards(text: str) -> Iterator[str]:
         digits = re.sub(r"\D", "", match[0])
         if ISSUER.match(digits) and len(set(digits)) > 2 and luhn(digits):  # noqa: PLR2004  4000 0000 …
             yield f"a card number at character {match.start()}"
+
+
+def _is_no_word(given: str) -> bool:
+    """Letters with digits between them, or large letters among small ones as in no name."""
+    if re.search(r"\d", given):
+        return not WORDS.fullmatch(given)
+    humps = HUMP.findall(given)
+    return len(RISE.findall(given)) >= RISES and sum(map(len, humps)) < HUMP_CHARS * len(humps)
 
 
 def _is_placeholder(key: str) -> bool:
