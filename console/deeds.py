@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Model
 
 from handoffs.models import Handoff
+from ingestion.attention import acknowledging
 from ingestion.models import IngestRun, Quarantine
 from ingestion.operating import cancelling, cancelling_handoffs, requeueing, requeueing_runs
 from ingestion.quarantine import discarding
@@ -52,6 +53,9 @@ def _of_their_runs(pages: Callable[..., Page], **more: Any) -> Callable[..., Pag
 DEEDS: Mapping[str, Deed] = {
     "run.requeue": Deed(IngestRun, "Requeue", "work on what ended again", RUNS, requeueing_runs),
     "run.cancel": Deed(IngestRun, "Cancel", "end them at once, or before their next stage", RUNS, cancelling),
+    "run.acknowledge": Deed(
+        IngestRun, "Acknowledge", "seen, nothing to be done about what failed", RUNS, acknowledging
+    ),
     "handoff.requeue": Deed(Handoff, "Requeue", "work on what ended again", HANDOFFS, requeueing),
     "handoff.cancel": Deed(Handoff, "Cancel", "end them, with their runs", HANDOFFS, cancelling_handoffs),
     "quarantine.probe": Deed(

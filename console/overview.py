@@ -16,6 +16,7 @@ from console.drawing import Chart
 from console.models import Gauge
 from console.rolling import COUNTED, standing
 from ingestion import alive
+from ingestion.attention import outstanding
 from ingestion.clock import CLOCK_LOCK
 from ingestion.depths import InTheAir, in_the_air
 from ingestion.duty import DUTY_LOCK
@@ -161,6 +162,7 @@ class Overview:
     sources: Sequence[Fresh]
     latencies: Sequence[Latency]
     standing: Gauge
+    attention: int  # runs that failed and wait for an answer
     flights: Sequence[InTheAir]
     groups: Sequence[Group]
     dispatcher: bool  # whether one is on duty
@@ -221,6 +223,7 @@ def look(range_: Range, source: int | None = None, theirs: Sequence[int] | None 
             sources=_sources(window),
             latencies=_latencies(window),
             standing=standing(theirs),
+            attention=outstanding(theirs),
             flights=in_the_air(theirs),
             groups=_groups(theirs),
             dispatcher=dispatcher,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from console.models import Gauge, Mark
+from ingestion.attention import TRIED_AGAIN
 from ledger import statements
 
 PAGE = 20_000  # rows of the ledger in one round
@@ -72,6 +73,7 @@ WITH page AS (
   LEFT JOIN handoffs_handoff h ON e.lifecycle = 'handoff' AND h.id = e.row_id
   LEFT JOIN patches_patchbatch b ON e.lifecycle = 'batch' AND b.id = e.row_id
   WHERE e.id > %(seen)s AND e.id <= %(upto)s AND e.lifecycle IN ('run', 'handoff', 'batch')
+    AND e.was <> e.became -- a word on what stays as it is
 ),
 newest AS (
   INSERT INTO console_newest (source_id, at)
@@ -147,7 +149,7 @@ PRUNE_GAUGES = "DELETE FROM console_gauge WHERE at < now() - %(days)s * interval
 
 @dataclass(frozen=True)
 class Feed:
-    """A table of the ledger, and the statement that sums up its rows `seen` < id ≤ `upto`."""
+    """A table of the ledger, and the statement that takes its rows `seen` < id ≤ `upto` into account."""
 
     table: str
     sums: str
@@ -157,6 +159,7 @@ FEEDS: Mapping[str, Feed] = {
     "events": Feed("ledger_event", EVENTS),
     "outputs": Feed("ingestion_stageoutput", OUTPUTS),
     "visits": Feed("ingestion_visit", VISITS),
+    "attempts": Feed("ingestion_ingestrun", TRIED_AGAIN),
 }
 
 

@@ -78,7 +78,7 @@ def _line(seen: Overview) -> Iterator[Sign]:
         worst = next((one for one in seen.missed if one.became in ("failed", "quarantined")), None)
         why = f", most of them for {Reason(worst.reason).label.lower()}" if worst and worst.reason in Reason else ""
         told = f"{seen.troubled:,} of {seen.ended:,} runs failed in {seen.range.name}{why}"
-        yield Sign(ATTENTION, told, "see the reasons below", "#missed")
+        yield Sign(ATTENTION, told, "requeue or acknowledge them", _list("ingestion_ingestrun", "attention=needed"))
 
 
 def _persons(seen: Overview) -> Iterator[Sign]:

@@ -1,4 +1,4 @@
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -44,6 +44,17 @@ def tell(request: HttpRequest, answer: Answer) -> None:
             messages.add_message(request, level, ", ".join(f"{n} {spoken(name)}" for name, n in told.items()))
 
 
+class Attention(admin.SimpleListFilter):
+    title = "attention"
+    parameter_name = "attention"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+        return [("needed", "needed")]
+
+    def queryset(self, request: Any, queryset: Any) -> Any:  # noqa: ARG002
+        return queryset.outstanding() if self.value() else queryset
+
+
 @admin.register(IngestRun)
 class IngestRunAdmin(Listing[IngestRun]):
     within = "reflection"
@@ -59,7 +70,7 @@ class IngestRunAdmin(Listing[IngestRun]):
         linked("flight"),
         "attempts",
     )
-    list_filter = ("status", "stage", ("reason", ReasonFilter))
+    list_filter = (Attention, "status", "stage", ("reason", ReasonFilter))
     list_select_related = ("handoff__reference", "source__reflection", "flight")
     deferred = ("detail",)
     leads: ClassVar[tuple[str, ...]] = ("reference",)

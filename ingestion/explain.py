@@ -52,14 +52,14 @@ def explain(run_id: int) -> list[Cause]:
         return list(_waiting(run, now))
     if run.status == "running":
         return list(_aboard(run, now))
+    answered = [Cause("answered", run.get_answered_display())] if run.answered not in ("", run.reason) else []
     if run.status == "quarantined":
-        return list(_quarantined(run))
+        return [*_quarantined(run), *answered]
     if run.status in ACTIVE:
         return [Cause("in_review", f"its {run.batch or 'batch'} waits for a person's verdict")]
     told = f"it ended as {run.status}: {run.get_reason_display()}"
-    return [
-        Cause("ended", f"{told}; the same content came with run {run.duplicate_of_id}" if run.duplicate_of else told)
-    ]
+    same = f"; the same content came with run {run.duplicate_of_id}" if run.duplicate_of else ""
+    return [Cause("ended", told + same), *answered]
 
 
 def _waiting(run: IngestRun, now: datetime) -> Iterator[Cause]:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, Max, Min, Q, QuerySet
 
@@ -106,7 +107,8 @@ def discarding(*, by: str, why: str) -> Page:
 
     def page(ids: list[int]) -> Answer:
         rows = IngestRun.objects.filter(pk__in=ids)
-        moved = RUN.move(rows, was={"quarantined"}, to="failed", reason=Reason.DISCARDED, by=by, note=why)
+        told: dict[str, Any] = {"reason": Reason.DISCARDED, "answered": Reason.DISCARDED}
+        moved = RUN.move(rows, was={"quarantined"}, to="failed", by=by, note=why, **told)
         Quarantine.objects.filter(run__in=moved).update(note=why[:NOTE_CHARS], follows=None)
         return Answer({"discarded": moved}, {"not_quarantined": sorted(set(ids) - set(moved))})
 

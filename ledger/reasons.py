@@ -72,6 +72,8 @@ class Reason(models.TextChoices):
     RUN_VANISHED = "run_vanished", "It was under way, but no run was"
     UNAPPLIED = "unapplied", "Its batch is approved, but nobody was applying it"
     DISCARDED = "discarded", "An operator gave it up"
+    ACKNOWLEDGED = "acknowledged", "An operator saw that it failed, and nothing is to be done"
+    TRIED_AGAIN = "tried_again", "A later attempt took its place"
     PAUSED = "paused", "Its source is paused"
     POLICY_GAVE_UP = "policy_gave_up", "The retry policy allows no further attempt"
     RELEASED = "released", "An operator sent it back to work"

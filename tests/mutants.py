@@ -37,6 +37,7 @@ APPROVALS_DIE = "console/test_approvals.py"
 ROLES_DIE, PAGE_DIES = "console/test_roles.py", "console/test_run_page.py"
 OPERATIONS, OPERATIONS_DIE = "console/operating.py", "console/test_operations.py"
 ROLLING, ROLLING_DIES = "console/rolling.py", "console/test_rolling.py"
+ATTENTION, ATTENTION_DIES = "ingestion/attention.py", "ingestion/test_attention.py"
 WATCHING = "ingestion/watching.py"
 FIRING, SCHEDULES_DIE = "ingestion/firing.py", "ingestion/test_schedules.py"
 OCCURRENCES, OCCURRENCES_DIE = "ingestion/occurrences.py", "ingestion/test_occurrences.py"
@@ -91,6 +92,11 @@ GUARDS = [
     code("nobody else is waited for", f"{ROLLING_DIES} not_waited_for", ROLLING, "waited_for & _writers(feed)", "_writers(feed)"),
     code("of two dispatchers one counts", f"{ROLLING_DIES} two_dispatchers", ROLLING, "Mark.objects.select_for_update().get", "Mark.objects.get"),
     code("nothing is summed up twice", f"{ROLLING_DIES} recount", ROLLING, "update(seen=seen, ", "update("),
+    # what waits for an answer
+    code("row lock of an acknowledgement", f"{ATTENTION_DIES} two_people", ATTENTION, '.select_for_update(of=("self",))', ""),
+    code("what is acknowledged had failed", f"{ATTENTION_DIES} whoever_saw", ATTENTION, ', status="failed")', ")"),
+    code("an answer is no second failure", f"{ATTENTION_DIES} whoever_saw", ROLLING, "    AND e.was <> e.became", "    AND true"),
+    code("an earlier attempt answers nothing", f"{ATTENTION_DIES} before_the_failure", ATTENTION, "AND o.id < later.id", "AND o.id <> 0"),
     # schedules and occurrences
     code("a time is dealt with once", f"{SCHEDULES_DIE} called_out_often", FIRING, "    statements.run(MOVE_ON", "    False and statements.run(MOVE_ON"),
     code("row lock of a schedule", f"{SCHEDULES_DIE} two_clocks", FIRING, "FOR UPDATE OF s SKIP LOCKED", ""),

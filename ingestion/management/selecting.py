@@ -11,6 +11,7 @@ from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Now
 
 from handoffs.models import Source
+from ingestion.models import IngestRun
 from ledger.commands import USAGE, positive
 from ledger.deeds import Answer
 from ledger.failures import KINDS
@@ -29,7 +30,7 @@ LOOKUPS = {
     "failure": "failure",
     "fingerprint": "quarantine__fingerprint__startswith",
 }
-NARROWING = ("source", "older_than", *LOOKUPS)
+NARROWING = ("source", "older_than", "outstanding", *LOOKUPS)
 
 
 def add_filters(parser: ArgumentParser, statuses: Sequence[str], *, of_runs: bool = True) -> None:
@@ -41,6 +42,7 @@ def add_filters(parser: ArgumentParser, statuses: Sequence[str], *, of_runs: boo
     if of_runs:
         parser.add_argument("--failure", choices=KINDS, metavar="CLASS", help="whose last failure was of this class")
         parser.add_argument("--fingerprint", help="that failed in this way, as quarantine list shows it")
+        parser.add_argument("--outstanding", action="store_true", help="whose failure waits for an answer")
     parser.add_argument("--older-than", type=age, metavar="AGE", help="there for longer, such as 90s, 15m, 2h or 3d")
     parser.add_argument("--limit", type=positive, help=f"no more than this (lists: {SHOWN}; deeds: all)")
     parser.add_argument("--after", type=int, default=0, metavar="ID", help="beyond this id: the next page")
@@ -57,6 +59,8 @@ def narrowed(rows: QuerySet[M], options: Mapping[str, Any]) -> QuerySet[M]:
         asked &= Q(source__in=sources([options["source"]], options["reflection"]))
     if options["older_than"]:
         asked &= Q(since__lt=Now() - options["older_than"])
+    if options.get("outstanding"):
+        asked &= Q(pk__in=IngestRun.objects.outstanding())
     return rows.filter(asked).order_by("pk")
 
 

@@ -95,10 +95,20 @@ class Flight(models.Model):
         return f"flight {self.pk}"
 
 
+OUTSTANDING = Q(status__in=[RunStatus.FAILED, RunStatus.QUARANTINED], answered="")
+
+
 class IngestRunQuerySet(models.QuerySet["IngestRun"]):
     def aboard(self, flight_id: int) -> Self:
         """The runs that are still in the flight; one that was taken off has another flight or none."""
         return self.filter(flight_id=flight_id, status=RunStatus.RUNNING)
+
+    def outstanding(self) -> Self:
+        """Those that failed or are in quarantine, with no attempt since and no word of anybody. Index: run_outstanding.
+
+        One whose handoff was opened again is left out from then on, before its next attempt begins.
+        """
+        return self.filter(OUTSTANDING, handoff__status="failed")
 
 
 class IngestRun(models.Model):
@@ -130,6 +140,9 @@ class IngestRun(models.Model):
     detail = models.TextField(blank=True, help_text="What an operator may know of its last failure.")
     cancel_requested = models.CharField(
         max_length=80, blank=True, db_default="", help_text="Who asked for its end; heeded when its flight boards next."
+    )
+    answered = models.CharField(
+        max_length=40, choices=reasons, blank=True, db_default="", help_text="Why its failure asks nothing of anybody."
     )
     since = models.DateTimeField(db_default=Now())
     created_at = models.DateTimeField(db_default=Now())
@@ -177,6 +190,7 @@ class IngestRun(models.Model):
             Index(fields=["status", "-id"], name="run_by_status"),
             Index(fields=["reason", "status"], name="run_by_outcome"),
             Index(fields=["handoff"], condition=Q(crashes__gt=0), name="run_crashed"),
+            Index(fields=["-id"], condition=OUTSTANDING, name="run_outstanding"),
         ]
 
     def __str__(self) -> str:

@@ -98,6 +98,7 @@ def test_actions_are_for_those_whose_role_allows_them(role: str, somebody: Clien
     decides = {"patches.patchbatch.approve", "patches.patchbatch.reject"} if role in DECIDES else set()
     quarantine = {f"ingestion.quarantine.{deed}" for deed in ("probe", "release", "discard")}
     work = {f"{of}.{deed}" for of in ("ingestion.ingestrun", "handoffs.handoff") for deed in ("requeue", "cancel")}
+    work.add("ingestion.ingestrun.acknowledge")
     sources = {f"handoffs.source.{deed}" for deed in ("sync", "pause", "resume")}
     keeps_going = (
         {"ingestion.retryrule.delete_selected", *quarantine, *work, *sources} if role in KEEPS_GOING else set()
@@ -126,6 +127,7 @@ def test_a_batch_is_turned_by_those_who_decide(role: str, somebody: Client, deed
     ("deed", "who"),
     [
         *((f"{of}.{deed}", KEEPS_GOING) for of in ("run", "handoff") for deed in ("requeue", "cancel")),
+        ("run.acknowledge", KEEPS_GOING),
         *((f"quarantine.{deed}", KEEPS_GOING) for deed in ("probe", "release", "discard")),
         ("batch.approve", DECIDES),
         ("batch.reject", DECIDES),

@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import Sum
 
 from handoffs.models import Handoff
+from ingestion.attention import acknowledge
 from ingestion.explain import explain
 from ingestion.lifecycles import ACTIVE, RUN
 from ingestion.management.selecting import add_filters, meant, page
@@ -30,12 +31,14 @@ class Command(OperatorCommand):
         "show": "all of it, with what happened to it and why it is where it is",
         "requeue": "work on what ended again, but for what was applied",
         "cancel": "end them: at once, or before their next stage",
+        "acknowledge": "you saw that they failed, and nothing is to be done; needs --why",
     }
-    needs = {"list": LOOK, "show": LOOK, "requeue": DEED, "cancel": DEED}
+    needs = {"list": LOOK, "show": LOOK, "requeue": DEED, "cancel": DEED, "acknowledge": DEED}
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         add_filters(parser, sorted(RUN.states))
+        parser.add_argument("--why", default="", metavar="WORDS", help="why nothing is to be done; kept with them")
 
     def list(self, options: dict[str, Any]) -> None:
         rows = page(IngestRun.objects.select_related("source__reflection", "handoff__reference"), options)
@@ -69,6 +72,13 @@ class Command(OperatorCommand):
         chosen, missing = meant(IngestRun.objects.all(), options, ACTIVE | {"quarantined"})
         self.tell(missing + cancel(chosen, by=operator(), dry_run=options["dry_run"]), options)
 
+    def acknowledge(self, options: dict[str, Any]) -> None:
+        if not (why := options["why"].strip()):
+            raise self.wrong("say why: --why WORDS")
+        chosen, missing = meant(IngestRun.objects.all(), options, {"failed"})
+        told = acknowledge(chosen, why, by=operator(), dry_run=options["dry_run"])
+        self.tell(missing + told, options)
+
 
 def line(run: IngestRun) -> dict[str, Any]:
     return {
@@ -93,7 +103,16 @@ def spent(run: IngestRun) -> list[dict[str, Any]]:
 
 def whole(run: IngestRun) -> dict[str, Any]:
     events = Event.objects.filter(lifecycle=RUN.name, row_id=run.pk).order_by("pk")
-    more = ("failure", "detail", "deliveries", "crashes", "next_attempt_at", "cancel_requested", "content_hash")
+    more = (
+        "failure",
+        "detail",
+        "deliveries",
+        "crashes",
+        "next_attempt_at",
+        "cancel_requested",
+        "content_hash",
+        "answered",
+    )
     ids = ("handoff_id", "flight_id", "batch_id", "duplicate_of_id", "waits_for_id")
     return {
         **line(run),
@@ -104,5 +123,5 @@ def whole(run: IngestRun) -> dict[str, Any]:
         "used": [asdict(used) for used in of_run(run.pk)],
         "spent": spent(run),
         "why": [{"cause": cause.name, "says": cause.says} for cause in explain(run.pk)],
-        "events": list(events.values("at", "was", "became", "reason", "by")),
+        "events": list(events.values("at", "was", "became", "reason", "by", "note")),
     }
