@@ -34,6 +34,7 @@ from ingestion.stages import ORDER
 from ingestion.triggering import ask_all
 from ledger import rendering
 from ledger.admin import EventAdmin
+from ledger.edits import Edited
 from ledger.models import Event
 from patches.admin import EntityAdmin, GoldenQuestionAdmin, PatchBatchAdmin
 from patches.models import Entity, GoldenQuestion, PatchBatch
@@ -57,7 +58,7 @@ for model in (
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin[User]):
+class PersonAdmin(Edited[User], UserAdmin[User]):
     """Administrators give roles, and say what is seen; only a superuser makes a superuser, or touches one."""
 
     inlines = (seeing.SightInline,)
@@ -131,7 +132,7 @@ class SourcePage(SourceAdmin):
 
     @admin.action(description="Resume: let them go on", permissions=["steer"])
     def resume(self, request: HttpRequest, chosen: QuerySet[Source]) -> None:
-        tell(request, resume(chosen, by=groups.person(request)))
+        tell(request, resume(chosen, request.POST.get("why", "").strip(), by=groups.person(request)))
 
 
 @admin.register(IngestRun)

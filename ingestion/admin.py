@@ -25,6 +25,7 @@ from ingestion.stages import ORDER
 from ledger import rendering
 from ledger.commands import spoken
 from ledger.deeds import Answer
+from ledger.edits import Edited
 from ledger.listing import Listing, ReasonFilter, Route, hash_prefix, linked, number, text_prefix, uuid
 
 
@@ -235,7 +236,7 @@ class QuarantineAdmin(Listing[Quarantine]):
 
 
 @admin.register(RetryRule)
-class RetryRuleAdmin(admin.ModelAdmin[RetryRule]):
+class RetryRuleAdmin(Edited[RetryRule]):
     """The operators' own table: few rows, theirs to add, change and delete."""
 
     list_display = ("failure", "kind", "attempts", "base_s", "factor", "cap_s", "then")

@@ -6,13 +6,16 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from handoffs.models import Reference, Reflection
 from ingestion.adapters import chosen_embeddings
 from ingestion.asking import search
 from ledger import statements
+from ledger.edits import note
 from ledger.failures import Failure
+from ledger.reasons import Reason
 from patches import lookup
 from patches.entities import counting_as
 from patches.evaluation.golden import Expected, expected
@@ -85,7 +88,8 @@ def add(
         raise Unclear(f"no source of {owner} has {', '.join(sorted(unknown))}")
     told = {"documents": sorted(set(documents)), "facts": [_fact(owner, said) for said in facts], "k": k, "by": by}
     with transaction.atomic():
-        made, _ = GoldenQuestion.objects.update_or_create(reflection=owner, question=words, defaults=told)
+        made, new = GoldenQuestion.objects.update_or_create(reflection=owner, question=words, defaults=told)
+        note(made, Reason.ADDED if new else Reason.EDITED, by=by)
         if failure := refresh([made.pk]):
             raise failure
     return made
@@ -109,6 +113,16 @@ def take_in(owner: Reflection, rows: Sequence[Any], *, by: str, dry_run: bool = 
         if dry_run:
             transaction.set_rollback(True)
     return made
+
+
+def remove(chosen: QuerySet[GoldenQuestion], *, by: str, dry_run: bool = False) -> list[GoldenQuestion]:
+    """Ask them no more; return those that were there."""
+    with transaction.atomic():
+        found = list(chosen.select_for_update())
+        for one in [] if dry_run else found:
+            note(one, Reason.REMOVED, by=by)
+            one.delete()
+    return found
 
 
 def run(owner: Reflection) -> Run:

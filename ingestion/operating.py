@@ -183,12 +183,12 @@ def pause(
     return Answer({"paused": changed}, {"already_paused": sorted(set(which) - set(changed))}) + held
 
 
-def resume(sources: QuerySet[Source], *, by: str, dry_run: bool = False) -> Answer:
+def resume(sources: QuerySet[Source], why: str = "", *, by: str, dry_run: bool = False) -> Answer:
     """Let sources go on, but those whose grant ended. The ids `let_go` are handoffs, others are sources."""
     asked = list(sources.values_list("pk", flat=True))
     ended = consent.ended(asked)
     which = sorted(set(asked) - set(ended))
-    changed = _turn(which, Reason.RESUMED, why="", by=by, dry_run=dry_run)
+    changed = _turn(which, Reason.RESUMED, why=why[:WHY_CHARS], by=by, dry_run=dry_run)
 
     def page(ids: list[int]) -> Answer:
         rows = Handoff.objects.filter(pk__in=ids, reason__in=HELD_WITH_SOURCE)
@@ -207,9 +207,10 @@ def _turn(sources: Sequence[int], reason: Reason, *, why: str, by: str, dry_run:
     with transaction.atomic(durable=True):
         locked = Source.objects.filter(pk__in=sources, paused=not paused).order_by("pk").select_for_update()
         changed = list(locked.values_list("pk", flat=True))
-        Source.objects.filter(pk__in=changed).update(paused=paused, paused_why=why)
+        Source.objects.filter(pk__in=changed).update(paused=paused, paused_why=why if paused else "")
         Event.objects.bulk_create(
-            Event(lifecycle="source", row_id=pk, was=was, became=became, reason=reason, by=by) for pk in changed
+            Event(lifecycle="source", row_id=pk, was=was, became=became, reason=reason, by=by, note=why)
+            for pk in changed
         )
         if dry_run:
             transaction.set_rollback(True)

@@ -21,6 +21,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from ledger import rendering
+from ledger.edits import Edited
 from ledger.models import Event
 from ledger.sight import narrowed
 
@@ -117,7 +118,7 @@ class ReasonFilter(admin.ChoicesFieldListFilter):
             yield {**choice, "display": code or choice["display"]}
 
 
-class Listing(admin.ModelAdmin[M]):
+class Listing(Edited[M]):
     """A table as operators see it: nothing is added or deleted here, and only `editable` fields are changed.
 
     `within` leads from a row to its knowledge base, for those who do not see all of them.

@@ -90,6 +90,10 @@ class Reason(models.TextChoices):
     # what became of an operator's order for many rows
     DEALT_WITH = "dealt_with", "Every row that it was for was dealt with"
     NOT_ALLOWED = "not_allowed", "Who asked for it may not do it any more"
+    # what people did to settings, policies, persons, tokens
+    ADDED = "added", "Somebody added it"
+    EDITED = "edited", "Somebody changed it"
+    REMOVED = "removed", "Somebody took it away"
     # what was done to a source
     SOURCE_ADDED = "source_added", "The source was added"
     SOURCE_CHANGED = "source_changed", "The source was given other options"

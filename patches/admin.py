@@ -12,6 +12,7 @@ from django.utils.text import Truncator
 from handoffs.models import Reflection
 from ledger import rendering
 from ledger.commands import spoken
+from ledger.edits import Edited
 from ledger.listing import Listing, hash_prefix, linked, number, span, text_prefix, uuid
 from ledger.sight import EVERYBODYS, narrowed
 from patches import turning
@@ -269,7 +270,7 @@ class PolicyForm(forms.ModelForm[GatePolicy]):
 
 
 @admin.register(GatePolicy)
-class GatePolicyAdmin(admin.ModelAdmin[GatePolicy]):
+class GatePolicyAdmin(Edited[GatePolicy]):
     """The operators' own table: a change is a new version, and none is ever changed or removed."""
 
     form = PolicyForm

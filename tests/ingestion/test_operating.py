@@ -187,12 +187,12 @@ def test_a_paused_source_holds_what_waits_and_what_comes_in(source):
     deliver(source, b="two")
     assert set(standing(source).values()) == {("held", "paused")}
     assert dispatch.tick() == 0
-    told = resume(Source.objects.all(), by="bob")
+    told = resume(Source.objects.all(), "it was moved", by="bob")
     assert told.counts()["done"] == {"resumed": 1, "let_go": 2}
     work_off()
     assert set(standing(source).values()) == {("ingested", "applied")}
-    turns = Event.objects.filter(lifecycle="source").order_by("pk").values_list("became", "by")
-    assert list(turns) == [("paused", "ann"), ("active", "bob")]
+    turns = Event.objects.filter(lifecycle="source").order_by("pk").values_list("became", "by", "note")
+    assert list(turns) == [("paused", "ann", "it is being moved"), ("active", "bob", "it was moved")]
     assert audit() == []
 
 

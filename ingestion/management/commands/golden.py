@@ -5,7 +5,7 @@ from typing import Any
 
 from handoffs.models import Reflection
 from ingestion.asking import reflection
-from ingestion.golden import Asked, K, add, run, take_in
+from ingestion.golden import Asked, K, add, remove, run, take_in
 from ledger.commands import FOUND, SOME_COULD_NOT, OperatorCommand, operator, positive
 from ledger.failures import Failure
 from patches.models import GoldenQuestion
@@ -75,9 +75,7 @@ class Command(OperatorCommand):
         words = " ".join(options["what"])
         which = {"pk__in": options["what"]} if words.replace(" ", "").isdecimal() else {"question": words}
         found = GoldenQuestion.objects.filter(reflection=owner, **which)
-        rows = list(found)
-        if not options["dry_run"]:
-            found.delete()
+        rows = remove(found, by=operator(), dry_run=options["dry_run"])
         self._show(rows, options)
         if not rows:
             raise SystemExit(SOME_COULD_NOT)

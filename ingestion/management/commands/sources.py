@@ -62,7 +62,9 @@ class Command(OperatorCommand):
         parser.add_argument("names", nargs="*", metavar="NAME", help="its name, REFLECTION/NAME or id")
         parser.add_argument("--reflection", metavar="NAME", help="of this knowledge base")
         parser.add_argument("--all", action="store_true", help="every source")
-        parser.add_argument("--why", default="", metavar="WORDS", help="why it is paused; shown to who asks")
+        parser.add_argument(
+            "--why", default="", metavar="WORDS", help="why it is paused, or goes on; shown to who asks"
+        )
         parser.add_argument("--force", action="store_true", help="also what the present recipe made")
         adding = parser.add_argument_group("add and change")
         adding.add_argument("--kind", choices=sorted(CONNECTORS), help="of connector")
@@ -202,7 +204,7 @@ class Command(OperatorCommand):
         self.tell(pause(self.meant(options), options["why"], by=operator(), dry_run=options["dry_run"]), options)
 
     def resume(self, options: dict[str, Any]) -> None:
-        self.tell(resume(self.meant(options), by=operator(), dry_run=options["dry_run"]), options)
+        self.tell(resume(self.meant(options), options["why"], by=operator(), dry_run=options["dry_run"]), options)
 
     def reprocess(self, options: dict[str, Any]) -> None:
         references = Reference.objects.filter(source__in=self.meant(options).order_by())

@@ -68,7 +68,7 @@ class Command(OperatorCommand):
         known = ApiToken.objects.filter(reflection__name=options["reflection"], name=options["name"]).first()
         if known is None:
             raise self.wrong(f"there is no token {options['name']!r} in {options['reflection']!r}")
-        ended = known.revoked_at is None if options["dry_run"] else tokens.revoke(known)
+        ended = known.revoked_at is None if options["dry_run"] else tokens.revoke(known, by=operator())
         self.stdout.write("revoked" if ended else "it was revoked before")
         if not ended:
             raise SystemExit(1)
