@@ -104,17 +104,26 @@ FILL = (
        SELECT %(reflection)s, n, 1, md5('slot' || n)::uuid, md5('organization' || n)::uuid, 'led_by',
               md5('person' || n)::uuid, 'Person ' || n, 'person ' || n, tstzrange('2020-01-01', NULL), 'year',
               'stated', 'So it was.', 0, 10, true FROM made WHERE batch = 'applied' AND n %% 4 = 0 ORDER BY n""",
-    # What is rolled up of it: minutes of two days, hours and days of all of them.
+    # What is rolled up of it, of each source and of all: minutes of two days, hours and days of all of them.
     """INSERT INTO console_tally (span, at, lifecycle, source_id, became, reason, times)
        SELECT span, date_bin(span * interval '1 s', at, 'epoch'), lifecycle, source, became, reason, count(*)
        FROM made CROSS JOIN (VALUES (60), (3600), (86400)) s(span)
        CROSS JOIN LATERAL (VALUES ('run', status), ('handoff', handoff)) l(lifecycle, became)
-       WHERE span > 60 OR at > now() - interval '2 days' GROUP BY 1, 2, 3, 4, 5, 6""",
+       WHERE span > 60 OR at > now() - interval '2 days'
+       GROUP BY GROUPING SETS ((1, 2, 3, 4, 5, 6), (1, 2, 3, 5, 6))""",
     """INSERT INTO console_latency (span, at, source_id, stage, bucket, times)
-       SELECT span, date_bin(span * interval '1 s', at, 'epoch'), source, name, 20 + n * 7919 %% 17, count(*)
+       SELECT span, date_bin(span * interval '1 s', at, 'epoch'), source, name, 20 + n::bigint * 7919 %% 17, count(*)
        FROM made CROSS JOIN (VALUES (60), (3600), (86400)) s(span)
        CROSS JOIN unnest(ARRAY['fetch', 'chunk', 'embed', 'entity', 'fact', 'eval', 'apply']) name
-       WHERE n %% 5 = 0 AND (span > 60 OR at > now() - interval '2 days') GROUP BY 1, 2, 3, 4, 5""",
+       WHERE n %% 5 = 0 AND (span > 60 OR at > now() - interval '2 days')
+       GROUP BY GROUPING SETS ((1, 2, 3, 4, 5), (1, 2, 4, 5))""",
+    """INSERT INTO console_usage (span, at, source_id, stage, visits, runs, items, size_bytes, waited_s, took_s, cpu_s,
+                                 peak_bytes)
+       SELECT span, date_bin(span * interval '1 s', at, 'epoch'), source, name, count(*), count(*), count(*),
+              1000 * count(*), count(*) * 0.1, count(*) * 0.01, count(*) * 0.01, 500000000
+       FROM made CROSS JOIN (VALUES (60), (3600), (86400)) s(span)
+       CROSS JOIN unnest(ARRAY['fetch', 'chunk', 'embed', 'entity', 'fact', 'eval', 'apply']) name
+       WHERE span > 60 OR at > now() - interval '2 days' GROUP BY GROUPING SETS ((1, 2, 3, 4), (1, 2, 4))""",
     "INSERT INTO console_newest (source_id, at) SELECT source, max(at) FROM made GROUP BY 1",
     """INSERT INTO console_gauge (at, waiting, oldest_s, flights, quarantined, in_review)
        SELECT minute, 10, 5, 3, 100, 10

@@ -47,8 +47,7 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
             raise PermissionDenied
         if request.method == "POST":
             return _decided(request)
-        newest = _waiting(request).order_by("-pk").values("pk")[:COUNTED]
-        found = groups(IngestRun.objects.filter(pk__in=newest))
+        found = groups(_waiting(request).order_by("-pk")[:COUNTED])
         context = {
             **site.each_context(request),
             "title": "Quarantine, by what went wrong",

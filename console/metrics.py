@@ -30,16 +30,16 @@ OCTAVE, LARGEST = (
 )  # buckets of console.models.Latency to a doubling; the last one told ends at 2^22 ms, 70 minutes
 
 OUTCOMES = """
-SELECT lifecycle, became, reason, sum(times)::bigint FROM console_tally
-WHERE span = %(span)s AND at = date_bin('1 day', now(), 'epoch') GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+SELECT lifecycle, became, reason, times FROM console_tally
+WHERE source_id IS NULL AND span = %(span)s AND at = date_bin('1 day', now(), 'epoch') ORDER BY 1, 2, 3
 """
 STAGES = """
-SELECT stage, bucket, sum(times)::bigint FROM console_latency
-WHERE span = %(span)s AND at = date_bin('1 day', now(), 'epoch') GROUP BY 1, 2 ORDER BY 1, 2
+SELECT stage, bucket, times FROM console_latency
+WHERE source_id IS NULL AND span = %(span)s AND at = date_bin('1 day', now(), 'epoch') ORDER BY 1, 2
 """
 USAGE = """
-SELECT stage, sum(cpu_s), sum(size_bytes)::bigint, sum(items)::bigint, sum(waited_s), max(peak_bytes)
-FROM console_usage WHERE span = %(span)s AND at = date_bin('1 day', now(), 'epoch') GROUP BY 1 ORDER BY 1
+SELECT stage, cpu_s, size_bytes, items, waited_s, peak_bytes FROM console_usage
+WHERE source_id IS NULL AND span = %(span)s AND at = date_bin('1 day', now(), 'epoch') ORDER BY 1
 """
 TROUBLES = """
 SELECT failure, sum(times)::bigint FROM console_trouble

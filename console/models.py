@@ -24,7 +24,10 @@ class Span(models.IntegerChoices):
 
 
 class Tally(models.Model):
-    """How many rows of a lifecycle came to a status, for a reason, within a span that begins at `at`."""
+    """How many rows of a lifecycle came to a status, for a reason, within a span that begins at `at`.
+
+    Here, in Latency and in Usage a row without a source sums up all sources, and in it alone is what belongs to none.
+    """
 
     span = models.IntegerField(choices=Span)
     at = models.DateTimeField()
@@ -42,6 +45,7 @@ class Tally(models.Model):
                 name="one_tally_per_span_and_outcome",
             )
         ]
+        indexes = [Index(fields=["span", "lifecycle", "at"], condition=Q(source=None), name="tally_of_all")]
 
     def __str__(self) -> str:
         return f"{self.times} × {self.lifecycle} {self.became} ({self.reason})"
@@ -55,7 +59,7 @@ class Latency(models.Model):
 
     span = models.IntegerField(choices=Span)
     at = models.DateTimeField()
-    source = models.ForeignKey(Source, models.PROTECT, related_name="+", db_index=False)
+    source = models.ForeignKey(Source, models.PROTECT, null=True, related_name="+", db_index=False)
     stage = models.CharField(max_length=10)
     bucket = models.SmallIntegerField()
     times = models.BigIntegerField()
@@ -63,8 +67,13 @@ class Latency(models.Model):
     class Meta:
         verbose_name_plural = "latencies"
         constraints = [
-            UniqueConstraint(fields=["span", "at", "source", "stage", "bucket"], name="one_latency_per_span_and_bucket")
+            UniqueConstraint(
+                fields=["span", "at", "source", "stage", "bucket"],
+                nulls_distinct=False,
+                name="one_latency_per_span_and_bucket",
+            )
         ]
+        indexes = [Index(fields=["span", "at"], condition=Q(source=None), name="latency_of_all")]
 
     def __str__(self) -> str:
         return f"{self.times} × {self.stage}"
@@ -75,7 +84,7 @@ class Usage(models.Model):
 
     span = models.IntegerField(choices=Span)
     at = models.DateTimeField()
-    source = models.ForeignKey(Source, models.PROTECT, related_name="+", db_index=False)
+    source = models.ForeignKey(Source, models.PROTECT, null=True, related_name="+", db_index=False)
     stage = models.CharField(max_length=10)
     visits = models.BigIntegerField()
     runs = models.BigIntegerField()
@@ -89,8 +98,11 @@ class Usage(models.Model):
     class Meta:
         verbose_name_plural = "usage"
         constraints = [
-            UniqueConstraint(fields=["span", "at", "source", "stage"], name="one_usage_per_span_and_stage"),
+            UniqueConstraint(
+                fields=["span", "at", "source", "stage"], nulls_distinct=False, name="one_usage_per_span_and_stage"
+            )
         ]
+        indexes = [Index(fields=["span", "at"], condition=Q(source=None), name="usage_of_all")]
 
     def __str__(self) -> str:
         return f"{self.visits} × {self.stage}"

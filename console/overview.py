@@ -55,10 +55,12 @@ RANGES = {
     )
 }
 
+# Whose rows of what is summed up: those that sum up all sources, or those of some.
+OF_ALL, OF_SOME = "source_id IS NULL", "source_id = ANY(%(sources)s)"
 NOW = "SELECT now(), date_bin(%(bin)s * interval '1 s', now(), 'epoch')"
 WITHIN = """
 FROM console_tally WHERE span = %(span)s AND at >= %(start)s AND lifecycle = %(lifecycle)s AND became = ANY(%(became)s)
-  AND (%(sources)s::bigint[] IS NULL OR source_id = ANY(%(sources)s))
+  AND {whose}
 """
 OVER_TIME = f"""
 SELECT became, date_bin(%(bin)s * interval '1 s', at, 'epoch'), sum(times)::bigint {WITHIN} GROUP BY 1, 2
@@ -86,12 +88,10 @@ FROM console_tally WHERE span = %(span)s AND at >= %(start)s AND lifecycle = 'ru
 """
 # The bucket in which the share of the runs is reached, for each bin and, where `at` is null, for all of them.
 LATENCIES = """
-WITH summed AS ( -- the sources' rows at once, which are most of them, before any moment is computed
-  SELECT stage, at, bucket, sum(times) AS times FROM console_latency WHERE span = %(span)s AND at >= %(start)s
-    AND (%(sources)s::bigint[] IS NULL OR source_id = ANY(%(sources)s)) GROUP BY 1, 2, 3),
-seen AS (
+WITH seen AS (
   SELECT stage, date_bin(%(bin)s * interval '1 s', at, 'epoch') AS at, bucket, sum(times)::bigint AS times
-  FROM summed GROUP BY GROUPING SETS ((1, 2, 3), (1, 3))),
+  FROM console_latency WHERE span = %(span)s AND at >= %(start)s AND {whose}
+  GROUP BY GROUPING SETS ((1, 2, 3), (1, 3))),
 ranked AS (
   SELECT stage, at, bucket, sum(times) OVER (PARTITION BY stage, at ORDER BY bucket) AS upto,
     sum(times) OVER (PARTITION BY stage, at) AS all_of_it FROM seen)
@@ -191,6 +191,11 @@ class Window:
         self.place = {at: i for i, at in enumerate(self.moments)}
         known = None if sources is None else list(sources)
         self.asks = {"bin": range_.bin_s, "span": range_.span, "start": self.moments[0], "sources": known}
+        self.whose = OF_ALL if sources is None else OF_SOME
+
+    def rows(self, statement: str, **more: Any) -> list[tuple[Any, ...]]:
+        """What there is within the window, of whom it looks at."""
+        return statements.rows(statement.format(whose=self.whose), {**self.asks, **more})
 
     def spread(self, found: Iterable[tuple[datetime, Any]]) -> list[Any]:
         """The values at their places, with zeros between them."""
@@ -233,7 +238,7 @@ def look(range_: Range, source: int | None = None, theirs: Sequence[int] | None 
 
 
 def _over_time(window: Window, title: str, lifecycle: str, became: Sequence[str]) -> Chart:
-    found = statements.rows(OVER_TIME, {**window.asks, "lifecycle": lifecycle, "became": list(became)})
+    found = window.rows(OVER_TIME, lifecycle=lifecycle, became=list(became))
     series = {name: window.spread((at, n) for was, at, n in found if was == name) for name in became}
     return Chart(title, window.moments, series)
 
@@ -250,9 +255,8 @@ def _depths(window: Window, *, told: bool) -> tuple[Chart, Chart]:
 
 
 def _missed(window: Window) -> list[Missed]:
-    asks = {**window.asks, "lifecycle": "run", "became": list(MISSED), "lines": REASONS}
     found: dict[tuple[str, str], list[tuple[datetime, int]]] = defaultdict(list)
-    for became, reason, at, times in statements.rows(MOST, asks):
+    for became, reason, at, times in window.rows(MOST, lifecycle="run", became=list(MISSED), lines=REASONS):
         found[became, reason].append((at, times))
     return [Missed(became, reason, window.spread(over)) for (became, reason), over in found.items()]
 
@@ -270,7 +274,7 @@ def _sources(window: Window) -> list[Fresh]:
 
 def _latencies(window: Window) -> list[Latency]:
     found: dict[str, dict[datetime | None, tuple[int, float, float]]] = defaultdict(dict)
-    for stage, at, runs, p50, p95 in statements.rows(LATENCIES, window.asks):
+    for stage, at, runs, p50, p95 in window.rows(LATENCIES):
         found[stage][at] = (runs, _seconds(p50), _seconds(p95))
     return [
         Latency(
@@ -290,8 +294,7 @@ def _groups(theirs: Sequence[int] | None) -> list[Group]:
     waiting = IngestRun.objects.filter(status="quarantined")
     if theirs is not None:
         waiting = waiting.filter(source__in=theirs)
-    newest = waiting.order_by("-pk").values("pk")[:COUNTED]
-    return groups(IngestRun.objects.filter(pk__in=newest))[:GROUPS]
+    return groups(waiting.order_by("-pk")[:COUNTED])[:GROUPS]
 
 
 def _heard() -> list[alive.Heard] | None:

@@ -39,7 +39,7 @@ FROM (
     SELECT max(e.at) FROM ledger_event e
     WHERE e.lifecycle = 'run' AND e.row_id = p.run_id AND e.became = 'running' AND e.at <= p.ended)) AS began
   FROM ({passed}) p JOIN ingestion_ingestrun r ON r.id = p.run_id
-) timed CROSS JOIN {SPANS} GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+) timed CROSS JOIN {SPANS} GROUP BY GROUPING SETS ((1, 2, 3, 4, 5), (1, 2, 4, 5)) ORDER BY 1, 2, 3, 4, 5
 ON CONFLICT (span, at, source_id, stage, bucket) DO UPDATE SET times = console_latency.times + EXCLUDED.times
 """  # noqa: S608  our own text
 
@@ -85,7 +85,8 @@ applied AS ({_latencies(APPLIED)}),
 crashed AS ({_troubles(CRASHED)})
 INSERT INTO console_tally (span, at, lifecycle, source_id, became, reason, times)
 SELECT span, date_bin(span * interval '1 s', at, 'epoch'), lifecycle, source_id, became, reason, count(*)
-FROM page CROSS JOIN {SPANS} GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
+FROM page CROSS JOIN {SPANS} GROUP BY GROUPING SETS ((1, 2, 3, 4, 5, 6), (1, 2, 3, 5, 6))
+HAVING source_id IS NOT NULL OR grouping(source_id) = 1 ORDER BY 1, 2, 3, 4, 5, 6
 ON CONFLICT (span, at, lifecycle, source_id, became, reason) DO UPDATE SET times = console_tally.times + EXCLUDED.times
 """  # noqa: S608  our own text
 # The other stages leave something behind when they are done.
@@ -107,7 +108,7 @@ INSERT INTO console_usage (span, at, source_id, stage, visits, runs, items, size
 SELECT span, date_bin(span * interval '1 s', ended_at, 'epoch'), source_id, stage, count(*), sum(cardinality(runs)),
        sum((SELECT sum(n) FROM unnest(items) AS i(n))), sum(size_bytes), sum(waited_s), sum(took_s), sum(cpu_s),
        max(peak_bytes)
-FROM page CROSS JOIN {SPANS} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+FROM page CROSS JOIN {SPANS} GROUP BY GROUPING SETS ((1, 2, 3, 4), (1, 2, 4)) ORDER BY 1, 2, 3, 4
 ON CONFLICT (span, at, source_id, stage) DO UPDATE SET
   visits = console_usage.visits + EXCLUDED.visits, runs = console_usage.runs + EXCLUDED.runs,
   items = console_usage.items + EXCLUDED.items, size_bytes = console_usage.size_bytes + EXCLUDED.size_bytes,

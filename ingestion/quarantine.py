@@ -84,7 +84,7 @@ def groups(runs: QuerySet[IngestRun]) -> list[Group]:
     what = ("fingerprint", "run__source__kind", "stage", "failure", "run__reason", "exception")
     counted = (
         Quarantine.objects.waiting()
-        .filter(run__in=runs.order_by())
+        .filter(run__in=runs)
         .values_list(*what)
         .annotate(
             runs=Count("pk"),

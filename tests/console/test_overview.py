@@ -104,18 +104,19 @@ def test_one_source_can_be_looked_at_alone(admin_client: Client) -> None:
 
 
 def test_half_and_nearly_all_of_the_runs_got_through_a_stage_within_what_is_shown() -> None:
-    source, now = make_source(), timezone.now()
-    for bucket, times in ((4, 90), (8, 6), (40, 4)):
-        Latency.objects.create(
-            span=3600, at=now.replace(minute=0, second=0, microsecond=0), source=source, stage="fact", bucket=bucket,
-            times=times,
-        )  # fmt: skip
+    one, other = make_source(), make_source()
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    for source, more in ((one, 0), (other, 1), (None, 0), (None, 1)):
+        for bucket, times in ((4, 90), (8, 6), (40, 4)):
+            Latency.objects.create(span=3600, at=hour, source=source, stage="fact", bucket=bucket + more, times=times)
 
-    [fact] = look(DAY).latencies
+    [alone], [both] = look(DAY, one.pk).latencies, look(DAY).latencies
 
-    assert (fact.runs, fact.p50_s, fact.p95_s) == (100, 0.002, 0.004)
-    assert fact.over[-1] == fact.p95_s
-    assert sum(fact.over) == fact.p95_s
+    assert (alone.runs, alone.p50_s, alone.p95_s) == (100, 0.002, 0.004)
+    assert alone.over[-1] == alone.p95_s
+    assert sum(alone.over) == alone.p95_s
+    assert (both.runs, both.p50_s, both.p95_s) == (200, 2**1.25 / 1000, 2**2.25 / 1000)
+    assert look(DAY, theirs=[one.pk, other.pk]).latencies == [both]
 
 
 @pytest.mark.usefixtures("staffed")

@@ -3,10 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import Max, Sum
+from django.db.models.functions import Round
 from django.utils import timezone
 
 from console import rolling
@@ -17,15 +20,17 @@ from ingestion.duty import Rounds
 from ingestion.lifecycles import RUN
 from ingestion.models import IngestRun, StageOutput, Visit
 from ingestion.stages import ORDER
+from ledger import statements
 from ledger.lifecycle import FromNow
 from ledger.models import Event
 from ledger.reasons import Reason
 from patches.lifecycles import BATCH
 from patches.models import PatchBatch
-from tests.builders import make_batch, make_handoff, make_run, make_source
+from tests.builders import make_batch, make_handoff, make_reflection, make_run, make_source
 from tests.flying import deliver_all, open_flights, silence, work_off
 
 pytestmark = pytest.mark.django_db(transaction=True)
+MIGRATION = import_module("console.migrations.0006_summed_over_sources")
 
 
 @pytest.fixture
@@ -41,11 +46,32 @@ def end(run: IngestRun, to: str, reason: Reason) -> None:
     RUN.move(IngestRun.objects.filter(pk=run.pk), was={"running"}, to=to, reason=reason, by="worker")
 
 
-def tallied(span: int = 60) -> Counter[tuple[Any, ...]]:
+def reject(batch: PatchBatch) -> None:
+    rows = PatchBatch.objects.filter(pk=batch.pk)
+    BATCH.move(rows, was={"proposed"}, to="rejected", reason=Reason.GATE_REJECTED, by="gate")
+
+
+def of_no_source() -> PatchBatch:
+    """A batch as a person's hand makes one."""
+    return PatchBatch.objects.create(
+        reflection=make_reflection(), content_hash="0" * 64, recipe="r", digest="d", status="proposed"
+    )
+
+
+def tallied(span: int = 60, *, of_all: bool = False) -> Counter[tuple[Any, ...]]:
+    """What is summed up of each source, or of all of them together."""
     found: Counter[tuple[Any, ...]] = Counter()
-    for row in Tally.objects.filter(span=span):
+    for row in Tally.objects.filter(span=span, source__isnull=of_all):
         found[row.lifecycle, row.source_id, row.became, row.reason, row.at] += row.times
     return found
+
+
+def together(found: Counter[tuple[Any, ...]]) -> Counter[tuple[Any, ...]]:
+    """What was counted of each source, summed over them."""
+    summed: Counter[tuple[Any, ...]] = Counter()
+    for (lifecycle, _, *rest), times in found.items():
+        summed[lifecycle, None, *rest] += times
+    return summed
 
 
 def recounted() -> Counter[tuple[Any, ...]]:
@@ -76,17 +102,29 @@ def test_what_is_summed_up_is_what_a_recount_finds(monkeypatch: pytest.MonkeyPat
     for source in sources:
         for to, reason in (("completed", Reason.APPLIED), ("failed", Reason.CORRUPT), ("failed", Reason.CORRUPT)):
             end(make_run("running", source=source), to, reason)
-    ours = PatchBatch.objects.filter(pk=make_batch(None, "proposed").pk)
-    BATCH.move(ours, was={"proposed"}, to="rejected", reason=Reason.GATE_REJECTED, by="gate")
+    reject(make_batch())
 
     everything()
 
     assert tallied() == recounted()
+    assert tallied(of_all=True) == together(recounted())
     for span in (3600, 86400):
         assert tallied(span).total() == tallied().total() == 7
+        assert tallied(span, of_all=True) == together(tallied(span))
     assert {row.source_id for row in Newest.objects.all()} == {source.pk for source in sources}
     everything()
-    assert tallied().total() == 7  # nothing is counted twice
+    assert tallied().total() == tallied(of_all=True).total() == 7  # nothing is counted twice
+
+
+def test_what_belongs_to_no_source_is_in_the_sum_of_all_alone() -> None:
+    reject(make_batch())
+    reject(of_no_source())
+
+    everything()
+
+    assert recounted().total() == 2
+    assert tallied() == Counter({told: n for told, n in recounted().items() if told[1] is not None})
+    assert tallied(of_all=True) == together(recounted())
 
 
 def test_what_flights_took_is_summed_up_for_each_span(settings: Any, models: Any) -> None:  # noqa: ARG001
@@ -113,6 +151,52 @@ def test_what_flights_took_is_summed_up_for_each_span(settings: Any, models: Any
                 assert summed == pytest.approx(sum(getattr(visit, name) for visit in visits)), name
         troubles = Trouble.objects.filter(span=span).values_list("source", "failure", "times")
         assert list(troubles) == [(source.pk, "malformed", 1)]
+
+
+def summed(of_all: bool) -> list[set[tuple[Any, ...]]]:
+    """All that is summed up beside the tallies: of all sources, or what the rows of each come to."""
+    some = {"source__isnull": of_all}
+    latencies = Latency.objects.filter(**some).values_list("span", "at", "stage", "bucket")
+    sums = {name: Sum(name) for name in ("visits", "runs", "items", "size_bytes")}
+    times = {name: Round(Sum(name), precision=6) for name in ("waited_s", "took_s", "cpu_s")}
+    usage = Usage.objects.filter(**some).values_list("span", "at", "stage")
+    return [
+        set(latencies.annotate(Sum("times"))),
+        set(usage.annotate(Max("peak_bytes"), **{f"all_{name}": of for name, of in (sums | times).items()})),
+    ]
+
+
+@pytest.fixture
+def summed_of_two(models: Any) -> None:  # noqa: ARG001
+    for texts in ({"a": "one", "b": "two"}, {"c": "three"}):
+        deliver_all(make_source(), texts)
+        work_off()
+    reject(of_no_source())
+    everything()
+
+
+@pytest.mark.usefixtures("summed_of_two")
+def test_what_is_kept_of_all_sources_is_the_sum_over_them() -> None:
+    assert all(summed(of_all=True))
+    assert summed(of_all=True) == summed(of_all=False)
+    for span in (60, 3600, 86400):
+        assert Latency.objects.filter(span=span, source=None, stage="apply").aggregate(n=Sum("times"))["n"] == 3
+
+
+@pytest.mark.usefixtures("summed_of_two")
+def test_the_past_of_an_earlier_version_is_summed_over_the_sources() -> None:
+    told, beside = tallied(of_all=True), summed(of_all=True)
+    with transaction.atomic():
+        for statement in (*MIGRATION.TAKE_TALLIES, MIGRATION.TAKE_LATENCIES, MIGRATION.TAKE_USAGE):
+            statements.run(statement)
+    assert tallied(of_all=True).total() == 1  # that of no source, as the earlier version had it
+    assert not any(summed(of_all=True))
+
+    for statement in (MIGRATION.SUM_TALLIES, MIGRATION.SUM_LATENCIES, MIGRATION.SUM_USAGE):
+        statements.run(statement)
+
+    assert tallied(of_all=True) == told
+    assert summed(of_all=True) == beside
 
 
 def test_who_was_aboard_when_a_worker_died_is_counted_as_a_crash(models: Any) -> None:  # noqa: ARG001
