@@ -25,12 +25,18 @@ from pathlib import Path
 from config.embedded_home import EmbeddedError, Home, Servers, find_home, open_in_state
 from config.embedded_programs import PROGRAMS, bring_down, bring_up
 
-__all__ = ["EmbeddedError", "Servers", "addresses", "discard", "ensure", "hold", "running", "stop"]
+__all__ = ["EmbeddedError", "Servers", "addresses", "begun", "discard", "ensure", "hold", "running", "stop"]
 
 
 def addresses(state_dir: Path) -> Servers:
     """Return where the servers answer when they run; starts nothing."""
     return find_home(state_dir).addresses()
+
+
+def begun(state_dir: Path) -> bool:
+    """Return whether servers were ever started there, and not discarded since."""
+    data = state_dir / "servers"
+    return data.exists() or data.is_symlink()
 
 
 def ensure(state_dir: Path, *, stay: bool = False) -> Servers:

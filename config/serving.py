@@ -1,7 +1,12 @@
-"""Have the embedded servers and an up-to-date schema for the commands that need them."""
+"""Have the embedded servers and an up-to-date schema for the commands that need them, and say whose store they open."""
 
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
 
 from config import embedded
 from config.environment import load
@@ -22,9 +27,11 @@ WITHOUT_SERVERS = frozenset(
         "settings",
     }
 )
-# These a newcomer types first: an embedded database is theirs alone, so its schema is brought up without being asked.
-MIGRATE_FIRST = frozenset({"ingest", "sources", "search", "export", "facts", "demo", "up", "runserver", "dispatcher"})
+# These mind the schema themselves. For all others it is brought up unasked: an embedded database is theirs alone.
+WITHOUT_SCHEMA = frozenset({"migrate", "makemigrations", "showmigrations", "sqlmigrate", "dbshell", "backup"})
 MIGRATE_LOCK = 7_304_516
+DEMO = "demo"
+USED = "SELECT EXISTS (SELECT FROM handoffs_source) OR EXISTS (SELECT FROM auth_user)"
 
 
 @contextmanager
@@ -36,12 +43,38 @@ def servers_for(command: Sequence[str]) -> Iterator[None]:
         yield
         return
     try:
-        with embedded.running(environment.state_dir):
-            if name in MIGRATE_FIRST:
+        store = store_for(name, environment.state_dir)
+        os.environ["SLUICEGATE_STATE_DIR"] = str(store)  # for the settings, and the programs that are started
+        with embedded.running(store):
+            if name not in WITHOUT_SCHEMA:
                 migrate()
             yield
     except embedded.EmbeddedError as problem:
         raise SystemExit(str(problem)) from problem
+
+
+def store_for(name: str, state_dir: Path) -> Path:
+    """Return the state folder; for `up` the demo's in it, once that is told and while one's own holds nothing yet."""
+    demo = state_dir / DEMO
+    if name != "up" or not embedded.begun(demo) or _used(state_dir):
+        return state_dir
+    sys.stdout.write(
+        f"This is the demo's store, {os.path.relpath(demo)}. "
+        "Your own begins with .venv/bin/python manage.py ingest PATH; make up opens that from then on.\n"
+    )
+    sys.stdout.flush()
+    return demo
+
+
+def _used(state_dir: Path) -> bool:
+    """Whether somebody has begun something there: a source, or who may log in. Raises EmbeddedError."""
+    if not embedded.begun(state_dir):
+        return False
+    with embedded.running(state_dir) as servers, psycopg.connect(servers.database_url) as connection:
+        try:
+            return connection.execute(USED).fetchone() == (True,)
+        except psycopg.errors.UndefinedTable:
+            return False
 
 
 def migrate() -> None:

@@ -21,6 +21,7 @@ from django.contrib.auth import authenticate, get_user_model
 from django.core.management import CommandError
 from django.test import RequestFactory
 
+from config import embedded
 from ingestion.management.commands.up import first_admin
 from tests.config.servers import at_work
 from tests.conftest import ROOT, Store
@@ -132,6 +133,21 @@ def test_the_whole_stack_starts_works_heals_and_ends(up: Up, tmp_path: Path) -> 
     assert up.process.wait(30) == 0
     assert belonging_to(up.store.state_dir) == {}
     assert at_work(up.store.state_dir) == {}
+
+
+def test_before_there_is_anything_of_ones_own_the_whole_stack_is_the_demos(new_store: Store, tmp_path: Path) -> None:
+    demo = new_store.state_dir / "demo"
+    embedded.ensure(demo)
+    up = Up(new_store, tmp_path / "up.log", "--no-flower")
+    try:
+        until(lambda: up.says("ready after"), 120)
+        assert up.says("This is the demo's store, .*/state/demo")
+        running = " ".join(belonging_to(demo).values())
+        assert all(program in running for program in ("gunicorn", "dispatcher", "worker@", "syncer@", "watch", "beat"))
+        assert not embedded.begun(new_store.state_dir)
+    finally:
+        up.end()
+        embedded.discard(demo)
 
 
 def log_in(console: str, user: str, password: str) -> OpenerDirector:

@@ -29,12 +29,12 @@ NOTE = "Tide gate"
 TRUST, QUESTION, MOMENT = "Marrow Bay Harbour Trust", "Where is the head office?", "2021-04"
 NEXT = """
 [bold]Where to go next[/bold] (manage.py is run by .venv/bin/python)
-  make demo-up                   the console over what you just saw, with what waits and what was rejected; until Ctrl-C
-  manage.py ingest PATH          your own folder, again and again: only changes are worked on
+  make up                        the console over what you just saw, with the file in quarantine and the rejected
+                                 document, until Ctrl-C; make demo-up where something of your own has begun
+  manage.py ingest PATH          your own folder, again and again: only changes are worked on; make up shows it then
   manage.py search "…"           passages with their sources; --known-at asks the past
   manage.py facts --about "…"    what is known of a person or organisation, and when; --history
   manage.py trace --about "…"    from facts to the bytes that they were read from
-  make up                        console, Flower and workers for what is yours, until Ctrl-C
   README.md, docs/guide          the rest"""
 
 

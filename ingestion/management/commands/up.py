@@ -71,7 +71,9 @@ class Command(BaseCommand):
         if password:
             self.stdout.write(f"         user {ADMIN}, password {password} (shown this once)")
         else:
-            self.stdout.write("         an administrator exists; a lost password: manage.py changepassword NAME")
+            here = "" if settings.STATE_DIR == settings.ROOT / "var" else f"SLUICEGATE_STATE_DIR={settings.STATE_DIR} "
+            command = f"{here}.venv/bin/python manage.py changepassword NAME"
+            self.stdout.write(f"         an administrator exists; a lost password: {command}")
 
     def say(self, name: str, line: str) -> None:
         label = f"{name:<{NAME_WIDTH}} |"
@@ -134,7 +136,9 @@ def _refuse_taken(ports: dict[str, int]) -> None:
                 probe.bind((HOST, port))
             except OSError as problem:
                 raise CommandError(
-                    f"port {port} cannot be had ({problem.strerror}): set {variable} to another one", returncode=2
+                    f"port {port} cannot be had ({problem.strerror}): "
+                    f"end what has it, such as another make up, or set {variable} to another one",
+                    returncode=2,
                 ) from problem
 
 
