@@ -59,8 +59,8 @@ def store_for(name: str, state_dir: Path) -> Path:
     if name != "up" or not embedded.begun(demo) or _used(state_dir):
         return state_dir
     sys.stdout.write(
-        f"This is the demo's store, {os.path.relpath(demo)}. "
-        "Your own begins with .venv/bin/python manage.py ingest PATH; make up opens that from then on.\n"
+        f"This is the demo's store, {os.path.relpath(demo)}; "
+        "make up opens your own once you began it: .venv/bin/python manage.py ingest PATH\n"
     )
     sys.stdout.flush()
     return demo
