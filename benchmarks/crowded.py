@@ -128,6 +128,12 @@ FILL = (
     """INSERT INTO console_gauge (at, waiting, oldest_s, flights, quarantined, in_review)
        SELECT minute, 10, 5, 3, 100, 10
        FROM generate_series(date_trunc('minute', now()) - %(days)s * interval '1 day', now(), '1 minute') minute""",
+    """INSERT INTO console_backlog (span, at, source_id, waiting, oldest_s)
+       SELECT DISTINCT span, date_bin(span * interval '1 s', minute, 'epoch'), source, 10, 5
+       FROM generate_series(now() - %(days)s * interval '1 day', now(), '1 minute') minute
+       CROSS JOIN (VALUES (60), (3600), (86400)) s(span)
+       CROSS JOIN generate_series(%(first)s, %(first)s + %(sources)s - 1) source
+       WHERE span > 60 OR minute > now() - interval '2 days'""",
 )
 TABLES = (
     *(f"handoffs_{name}" for name in ("payload", "reference", "handoff")),

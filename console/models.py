@@ -140,6 +140,25 @@ class Gauge(models.Model):
         return f"{self.waiting} waiting at {self.at}"
 
 
+class Backlog(models.Model):
+    """How much of a source waited, and how long, at most within a span: looked at once a minute, if anything waited.
+
+    Counted no further than rolling.COUNTED_OF_EACH, and the oldest is that of what was counted.
+    """
+
+    span = models.IntegerField(choices=Span)
+    at = models.DateTimeField()
+    source = models.ForeignKey(Source, models.PROTECT, related_name="+", db_index=False)
+    waiting = models.IntegerField()
+    oldest_s = models.FloatField()
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["span", "at", "source"], name="one_backlog_per_span")]
+
+    def __str__(self) -> str:
+        return f"{self.waiting} of source {self.source_id} waiting at {self.at}"
+
+
 class Newest(models.Model):
     """When something of the source was last found live: applied, or the same as what is applied."""
 

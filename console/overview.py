@@ -27,7 +27,6 @@ from ledger import statements
 
 STATEMENT_TIMEOUT_MS = 3_000
 NOTHING_WAITED = "Nothing waited in this time."
-NOT_BY_SOURCE = "Not kept for each knowledge base."
 REASONS, SOURCES, GROUPS = 8, 15, 8  # lines shown
 ENDED = ("completed", "duplicate_skipped", "eval_rejected", "failed", "quarantined", "cancelled")
 DECIDED = ("approved", "in_review", "rejected")
@@ -103,6 +102,16 @@ GAUGES = """
 SELECT date_bin(%(bin)s * interval '1 s', at, 'epoch'), max(waiting), max(oldest_s) FROM console_gauge
 WHERE at >= %(start)s GROUP BY 1
 """
+BACKLOGS = """
+SELECT date_bin(%(bin)s * interval '1 s', at, 'epoch'), max(waiting), max(oldest_s) FROM (
+  SELECT at, sum(waiting) AS waiting, max(oldest_s) AS oldest_s FROM console_backlog
+  WHERE span = %(span)s AND at >= %(start)s AND source_id = ANY(%(sources)s) GROUP BY 1) together
+GROUP BY 1
+"""
+USED = """
+SELECT stage, sum(runs)::bigint, sum(items)::bigint, sum(size_bytes)::bigint, sum(cpu_s), sum(waited_s), max(peak_bytes)
+FROM console_usage WHERE span = %(span)s AND at >= %(start)s AND {whose} GROUP BY 1
+"""
 ON_DUTY = """
 SELECT count(*) FILTER (WHERE objid = %(dispatcher)s) > 0, count(*) FILTER (WHERE objid = %(clock)s) > 0
 FROM pg_locks WHERE locktype = 'advisory' AND granted
@@ -150,6 +159,19 @@ class Latency:
 
 
 @dataclass(frozen=True)
+class Used:
+    """What flights took at a stage, over all of them; the memory is the most that one visit had."""
+
+    stage: str
+    runs: int
+    items: int
+    size_bytes: int
+    cpu_s: float
+    waited_s: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
 class Overview:
     at: datetime
     range: Range
@@ -161,6 +183,7 @@ class Overview:
     missed: Sequence[Missed]
     sources: Sequence[Fresh]
     latencies: Sequence[Latency]
+    used: Sequence[Used]
     standing: Gauge
     attention: int  # runs that failed and wait for an answer
     flights: Sequence[InTheAir]
@@ -209,12 +232,12 @@ class Window:
 def look(range_: Range, source: int | None = None, theirs: Sequence[int] | None = None) -> Overview:
     """Look at everything, or at one source where it makes a difference. A constant number of statements.
 
-    With `theirs` nothing is told of other sources than these; how deep the queue was is not kept by source.
+    With `theirs` nothing is told of other sources than these.
     """
     with transaction.atomic():
         statements.run(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
         window = Window(range_, theirs if source is None else [source])
-        waiting, oldest = _depths(window, told=theirs is None)
+        waiting, oldest = _depths(window)
         [(dispatcher, clock)] = statements.rows(ON_DUTY, {"dispatcher": DUTY_LOCK, "clock": CLOCK_LOCK})
         return Overview(
             at=window.now,
@@ -227,6 +250,7 @@ def look(range_: Range, source: int | None = None, theirs: Sequence[int] | None 
             missed=_missed(window),
             sources=_sources(window),
             latencies=_latencies(window),
+            used=_used(window),
             standing=standing(theirs),
             attention=outstanding(theirs),
             flights=in_the_air(theirs),
@@ -243,14 +267,13 @@ def _over_time(window: Window, title: str, lifecycle: str, became: Sequence[str]
     return Chart(title, window.moments, series)
 
 
-def _depths(window: Window, *, told: bool) -> tuple[Chart, Chart]:
-    found = statements.rows(GAUGES, {name: window.asks[name] for name in ("bin", "start")}) if told else []
-    empty = NOTHING_WAITED if told else NOT_BY_SOURCE
-    waiting = window.spread((at, n) for at, n, _ in found)
+def _depths(window: Window) -> tuple[Chart, Chart]:
+    found = window.rows(GAUGES if window.asks["sources"] is None else BACKLOGS)
+    waiting = window.spread((at, int(n)) for at, n, _ in found)
     oldest = window.spread((at, seconds) for at, _, seconds in found)
     return (
-        Chart("Waiting, at most", window.moments, {"waiting": waiting}, measured=True, empty=empty),
-        Chart("The oldest had waited", window.moments, {"oldest": oldest}, "s", measured=True, empty=empty),
+        Chart("Waiting, at most", window.moments, {"waiting": waiting}, measured=True, empty=NOTHING_WAITED),
+        Chart("The oldest had waited", window.moments, {"oldest": oldest}, "s", measured=True, empty=NOTHING_WAITED),
     )
 
 
@@ -283,6 +306,11 @@ def _latencies(window: Window) -> list[Latency]:
         for stage in ORDER
         if stage in found
     ]
+
+
+def _used(window: Window) -> list[Used]:
+    found = {used.stage: used for used in (Used(*row) for row in window.rows(USED))}
+    return [found[stage] for stage in ORDER if stage in found]
 
 
 def _seconds(bucket: int) -> float:

@@ -17,8 +17,9 @@ from ledger import statements
 
 PAGE = 20_000  # rows of the ledger in one round
 COUNTED = 10_000
+COUNTED_OF_EACH = 1_000  # source, once a minute
 STATEMENT_TIMEOUT_MS = 5_000
-SPANNED = ("console_tally", "console_latency", "console_usage", "console_trouble")
+SPANNED = ("console_tally", "console_latency", "console_usage", "console_trouble", "console_backlog")
 KEPT = {60: 2, 3600: 40}  # days that the rows of a span are kept; days are kept for ever
 PRUNED = 2_000  # rows at a time
 
@@ -141,6 +142,22 @@ FROM (SELECT count(*) AS rows, min(since) AS oldest FROM (
 GAUGE = f"""
 INSERT INTO console_gauge (at, waiting, oldest_s, flights, quarantined, in_review) {STANDING} ON CONFLICT DO NOTHING
 """
+# The same of each source that has something waiting, from the indexes that dispatch takes it by.
+BACKLOG = f"""
+INSERT INTO console_backlog (span, at, source_id, waiting, oldest_s)
+SELECT span, date_bin(span * interval '1 s', now(), 'epoch'), one.id, fresh.rows + due.rows,
+       extract(epoch FROM now() - least(fresh.oldest, due.oldest))
+FROM handoffs_source one
+CROSS JOIN LATERAL (SELECT count(*) AS rows, min(since) AS oldest FROM (
+  SELECT since FROM handoffs_handoff WHERE source_id = one.id AND status = 'pending' LIMIT %(most)s) f) fresh
+CROSS JOIN LATERAL (SELECT count(*) AS rows, min(next_attempt_at) AS oldest FROM (
+  SELECT next_attempt_at FROM ingestion_ingestrun WHERE source_id = one.id AND status IN ('pending', 'retry_wait')
+    AND waits_for_id IS NULL AND next_attempt_at <= now() LIMIT %(most)s) d) due
+CROSS JOIN {SPANS} WHERE fresh.rows + due.rows > 0 ORDER BY 1, 2, 3
+ON CONFLICT (span, at, source_id) DO UPDATE SET
+  waiting = greatest(console_backlog.waiting, EXCLUDED.waiting),
+  oldest_s = greatest(console_backlog.oldest_s, EXCLUDED.oldest_s)
+"""  # noqa: S608  our own text
 PRUNE = """
 DELETE FROM {table} WHERE ctid IN (SELECT ctid FROM {table}
   WHERE span = %(span)s AND at < now() - %(days)s * interval '1 day' LIMIT %(rows)s)
@@ -184,6 +201,7 @@ def roll() -> int:
     with transaction.atomic(durable=True):
         statements.run(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
         if statements.run(GAUGE, {"most": COUNTED, "sources": None}):
+            statements.run(BACKLOG, {"most": COUNTED_OF_EACH})
             _prune()
     return covered
 

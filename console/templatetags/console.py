@@ -12,6 +12,7 @@ from ledger.reasons import Reason
 
 register = template.Library()
 register.filter("duration", rendering.duration)
+register.filter("size", rendering.size)
 register.filter("spoken", commands.spoken)
 register.simple_tag(drawing.spark, name="spark")
 

@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from console import overview
 from console.drawing import Chart, ceiling
-from console.models import Latency, Newest
-from console.overview import RANGES, Overview, look
+from console.models import Backlog, Gauge, Latency, Newest, Usage
+from console.overview import RANGES, Overview, Used, look
 from console.rolling import roll
 from console.verdict import ATTENTION, TROUBLE, WELL, verdict
 from handoffs.models import Source
@@ -32,6 +32,7 @@ from tests.conftest import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DAY = RANGES["24h"]
+MIB = 1024**2
 HOME, FRAGMENT = "/admin/", "/admin/overview/"
 
 
@@ -117,6 +118,38 @@ def test_half_and_nearly_all_of_the_runs_got_through_a_stage_within_what_is_show
     assert sum(alone.over) == alone.p95_s
     assert (both.runs, both.p50_s, both.p95_s) == (200, 2**1.25 / 1000, 2**2.25 / 1000)
     assert look(DAY, theirs=[one.pk, other.pk]).latencies == [both]
+
+
+def test_the_queue_is_shown_of_the_sources_that_are_looked_at() -> None:
+    one, other, third = make_source(), make_source(), make_source()
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    for source, waiting in ((one, 3), (other, 4), (third, 50)):
+        Backlog.objects.create(span=3600, at=hour, source=source, waiting=waiting, oldest_s=10 * waiting)
+    Gauge.objects.create(at=hour, waiting=55, oldest_s=400, flights=0, quarantined=0, in_review=0)
+
+    def peaks(**whose: Any) -> tuple[float, float]:
+        seen = look(DAY, **whose)
+        return seen.waiting.peak, seen.oldest.peak
+
+    assert peaks(source=one.pk) == (3, 30)
+    assert peaks(theirs=[one.pk, other.pk]) == (7, 40)
+    assert peaks() == (55, 400)
+
+
+def test_what_the_stages_took_is_shown_with_its_most_memory(admin_client: Client) -> None:
+    one, hour = make_source(), timezone.now().replace(minute=0, second=0, microsecond=0)
+    for source, times in ((one, 1), (None, 2)):
+        for at, peak in ((hour, 300), (hour - timedelta(hours=1), 700)):
+            Usage.objects.create(
+                span=3600, at=at, source=source, stage="embed", visits=times, runs=3 * times, items=5 * times,
+                size_bytes=1024 * times, waited_s=2 * times, took_s=9, cpu_s=4 * times, peak_bytes=peak * times * MIB,
+            )  # fmt: skip
+
+    assert look(DAY, one.pk).used == [Used("embed", 6, 10, 2048, 8, 4, 700 * MIB)]
+    assert look(DAY).used == [Used("embed", 12, 20, 4096, 16, 8, 1400 * MIB)]
+    page = admin_client.get(HOME).content.decode()
+    [line] = re.findall(r'<tr><th scope="row">embed</th>.*?</tr>', page)
+    assert re.findall(r'number">([^<]+)<', line) == ["12", "20", "4.0 KiB", "16 s", "8 s", "1.4 GiB"]
 
 
 @pytest.mark.usefixtures("staffed")

@@ -13,8 +13,10 @@ from django.db.models.functions import Round
 from django.utils import timezone
 
 from console import rolling
-from console.models import Gauge, Latency, Mark, Newest, Tally, Trouble, Usage
+from console.models import Backlog, Gauge, Latency, Mark, Newest, Tally, Trouble, Usage
 from console.rolling import roll
+from handoffs.lifecycles import HANDOFF
+from handoffs.models import Handoff
 from ingestion import chores, dispatch, recovery
 from ingestion.duty import Rounds
 from ingestion.lifecycles import RUN
@@ -301,6 +303,26 @@ def test_the_queue_is_looked_at_once_a_minute() -> None:
     seen = Gauge.objects.get()
     assert (seen.waiting, seen.quarantined, seen.flights) == (1, 1, 0)
     assert 300 <= seen.oldest_s < 330
+
+
+def test_what_waits_of_each_source_is_kept_with_the_most_of_a_span() -> None:
+    busy, _ = make_source(), make_source()
+    handoffs = [make_handoff(source=busy, since=timezone.now() - timedelta(minutes=ago)) for ago in (5, 9)]
+    due = make_run("retry_wait", source=busy)
+    later = make_run("retry_wait", source=busy)
+    IngestRun.objects.filter(pk=due.pk).update(next_attempt_at=timezone.now() - timedelta(minutes=1))
+    IngestRun.objects.filter(pk=later.pk).update(next_attempt_at=timezone.now() + timedelta(minutes=1))
+    roll()
+    HANDOFF.move(
+        Handoff.objects.filter(pk=handoffs[1].pk), was={"pending"}, to="cancelled", reason=Reason.CANCELLED, by="x"
+    )
+    Gauge.objects.all().delete()  # a minute later
+    roll()
+
+    for span in (60, 3600, 86400):
+        [kept] = Backlog.objects.filter(span=span)
+        assert (kept.source, kept.waiting) == (busy, 3)
+        assert 540 <= kept.oldest_s < 570
 
 
 def test_old_minutes_are_forgotten_and_days_are_kept() -> None:
