@@ -65,6 +65,7 @@ class OperationPage(Listing[Operation]):
 
     within = EVERYBODYS
     lifecycle = "operation"
+    hidden = deferred = ("ids",)
     list_display = ("id", "state", "deed", "by", "why_asked", "looked_at", "matched", "since")
     list_filter = ("status",)
     searches = (number("an operation's id"),)

@@ -15,6 +15,7 @@ from ingestion.releasing import send
 from ingestion.reviewing import approving, rejecting
 from ledger.deeds import Page
 from patches.models import PatchBatch
+from patches.revert import restoring, reverting
 
 AT_ONCE = 500  # rows of one transaction
 RUNS, HANDOFFS, BATCHES = "ingestion.change_ingestrun", "handoffs.change_handoff", "patches.change_patchbatch"
@@ -24,7 +25,8 @@ RUNS, HANDOFFS, BATCHES = "ingestion.change_ingestrun", "handoffs.change_handoff
 class Deed:
     """A deed for the rows of a model's list: its name and what it means, and the permission that it takes.
 
-    `pages` makes what deals with a page of ids, given `by` and `why`.
+    `pages` makes what deals with a page of ids, given `by` and `why`. With `fixed`, all that match means the rows that
+    matched when it was asked for: the deed moves other rows of the list too, into what the list asks for or out of it.
     """
 
     model: type[Model]
@@ -33,6 +35,7 @@ class Deed:
     may: str
     pages: Callable[..., Page]
     at_once: int = AT_ONCE
+    fixed: bool = False
 
 
 def _releasing(*, by: str, why: str, probe: bool) -> Page:
@@ -65,6 +68,10 @@ DEEDS: Mapping[str, Deed] = {
     "quarantine.discard": Deed(Quarantine, "Discard", "give them up", RUNS, _of_their_runs(discarding)),
     "batch.approve": Deed(PatchBatch, "Approve", "let in what waits for a person", BATCHES, approving, at_once=50),
     "batch.reject": Deed(PatchBatch, "Reject", "keep out what waits for a person", BATCHES, rejecting),
+    "batch.revert": Deed(
+        PatchBatch, "Revert", "take back what they brought, until somebody restores it", BATCHES, reverting, 50, True
+    ),
+    "batch.restore": Deed(PatchBatch, "Restore", "let what was reverted count again", BATCHES, restoring, 50, True),
 }
 
 

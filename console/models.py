@@ -212,6 +212,12 @@ class Operation(models.Model):
     upto = models.BigIntegerField(help_text="Rows with higher ids came later and are not meant.")
     position = models.BigIntegerField(default=0, help_text="Rows up to this id were dealt with.")
     matched = models.BigIntegerField(help_text="How many rows matched when it was asked for.")
+    ids = ArrayField(
+        models.BigIntegerField(),
+        null=True,
+        blank=True,
+        help_text="Which rows are meant, where it moves others.",
+    )
     looked_at = models.BigIntegerField(default=0)
     done = models.JSONField(default=dict, blank=True, help_text="How many, by what was done with them.")
     refused = models.JSONField(default=dict, blank=True, help_text="How many could not, by why not.")

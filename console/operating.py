@@ -15,6 +15,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import F, Max, QuerySet
+from django.db.models.expressions import RawSQL
 from django.http import HttpRequest, QueryDict
 
 from console.deeds import DEEDS, Deed
@@ -31,6 +32,7 @@ BUDGET_S = 0.5  # of one of the dispatcher's rounds
 TRIES = 5  # of one page: then it is the page that does not work
 WORKER = "dispatcher"
 NO_FILTERS = ("p", "o", "e", "all", "_changelist_filters")
+MEANT = "SELECT unnest(ids) FROM console_operation WHERE id = %s"
 ASKED_BY = "SELECT set_config('sluicegate.request_id', %s, true)"
 
 
@@ -95,10 +97,19 @@ def begin(name: str, query: str, why: str, *, person: User | AnonymousUser, by: 
     if not why.strip():
         raise ValueError("say why, in words")
     highest = deed.model._default_manager.aggregate(highest=Max("pk"))["highest"] or 0
-    matched = matching(deed, query, person).count()
+    rows = matching(deed, query, person)
+    ids = list(rows.values_list("pk", flat=True)) if deed.fixed else None
+    matched = rows.count() if ids is None else len(ids)
     with transaction.atomic(durable=True):
         made = Operation.objects.create(
-            deed=name, query=filters(query), why=why.strip(), person=person, by=by, upto=highest, matched=matched
+            deed=name,
+            query=filters(query),
+            why=why.strip(),
+            person=person,
+            by=by,
+            upto=highest,
+            matched=matched,
+            ids=ids,
         )
         told = {"reason": Reason.ASKED_FOR, "by": by, "note": f"{name}: {made.why}"}
         Event.objects.create(lifecycle=OPERATION.name, row_id=made.pk, was="waiting", became="waiting", **told)
@@ -125,7 +136,8 @@ def _take() -> int | None:
     Noted apart: a page that ends the process, or breaks, is not begun for ever.
     """
     with transaction.atomic(durable=True):
-        found = Operation.objects.filter(status__in=OPEN).order_by("pk").select_for_update(skip_locked=True).first()
+        waiting = Operation.objects.filter(status__in=OPEN).defer("ids").order_by("pk")
+        found = waiting.select_for_update(skip_locked=True).first()
         if found is None:
             return None
         row = Operation.objects.filter(pk=found.pk)
@@ -140,7 +152,7 @@ def _take() -> int | None:
 def _go_on(pk: int) -> None:
     """Deal with the next page."""
     with transaction.atomic(durable=True):
-        found = Operation.objects.select_for_update().filter(pk=pk, status="running").select_related(None).first()
+        found = Operation.objects.select_for_update().filter(pk=pk, status="running").defer("ids").first()
         if found is None:
             return
         row, deed = Operation.objects.filter(pk=pk), DEEDS[found.deed]
@@ -148,8 +160,7 @@ def _go_on(pk: int) -> None:
             OPERATION.move(row, was={"running"}, to="cancelled", reason=Reason.NOT_ALLOWED, by=WORKER)
             return
         statements.rows(ASKED_BY, [found.request_id])
-        rows = matching(deed, found.query, found.person).filter(pk__gt=found.position, pk__lte=found.upto)
-        ids = list(rows.values_list("pk", flat=True)[: deed.at_once])
+        ids = list(_left(found, deed).values_list("pk", flat=True)[: deed.at_once])
         told = deed.pages(by=found.by, why=found.why)(ids) if ids else Answer()
         counts = told.counts()
         row.update(
@@ -162,6 +173,14 @@ def _go_on(pk: int) -> None:
         if len(ids) < deed.at_once:
             OPERATION.move(row, was={"running"}, to="done", reason=Reason.DEALT_WITH, by=WORKER)
         reached("operation.before_commit")
+
+
+def _left(operation: Operation, deed: Deed) -> QuerySet[Any]:
+    """The rows that are still to be dealt with, in their order."""
+    rows = matching(deed, "" if deed.fixed else operation.query, operation.person)
+    if deed.fixed:
+        rows = rows.filter(pk__in=RawSQL(MEANT, [operation.pk]))  # noqa: S611  a constant
+    return rows.filter(pk__gt=operation.position, pk__lte=operation.upto)
 
 
 def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 
 from ledger import statements
 from ledger.crashpoints import reached
-from ledger.deeds import Answer
+from ledger.deeds import Answer, Page
 from ledger.reasons import Reason
 from patches.apply import begin, bring_in_line, end_lives, lock, revive, withdraw
 from patches.changes import FactChange, named
@@ -32,6 +32,7 @@ WITH concerned AS (
 )
 SELECT b.id, b.status FROM concerned JOIN patches_patchbatch b USING (id) ORDER BY b.id FOR NO KEY UPDATE OF b
 """
+OWN = ("reverted", "restored", "allowed_again")  # what is said of the batches that were asked for
 REFERENCES = """
 SELECT r.id FROM handoffs_reference r
 WHERE r.gone_at IS NULL
@@ -83,6 +84,19 @@ def restore(batches: QuerySet[PatchBatch], *, by: str, reason: str, dry_run: boo
     return _each(batches, _restore, by=by, reason=reason, dry_run=dry_run)
 
 
+def reverting(*, by: str, why: str) -> Page:
+    """As `revert`, for a page of batches: one transaction, whatever reflections they are of.
+
+    The answer is of the batches of the page alone. A constant number of statements for each of their reflections.
+    """
+    return _of_page(_revert, Order(by, why))
+
+
+def restoring(*, by: str, why: str) -> Page:
+    """As `restore`, for a page of batches; see `reverting`."""
+    return _of_page(_restore, Order(by, why))
+
+
 @dataclass(frozen=True)
 class Order:
     """Whose word it is, and why."""
@@ -98,11 +112,8 @@ def _each(batches: QuerySet[PatchBatch], deed: Deed, *, by: str, reason: str, dr
     """Do the deed in one transaction for each reflection that the batches are of."""
     if not reason.strip():
         raise ValueError("a reason is needed")
-    groups: dict[int, list[int]] = defaultdict(list)
-    for batch_id, reflection_id in batches.order_by("pk").values_list("pk", "reflection_id"):
-        groups[reflection_id].append(batch_id)
     told = Turned()
-    for reflection_id, ids in sorted(groups.items()):
+    for reflection_id, ids in _by_reflection(batches):
         with transaction.atomic(durable=True):
             lock(reflection_id)
             told += deed(reflection_id, ids, Order(by, reason))
@@ -111,6 +122,25 @@ def _each(batches: QuerySet[PatchBatch], deed: Deed, *, by: str, reason: str, dr
                 transaction.set_rollback(True)
         reached("revert.after_commit")
     return told
+
+
+def _of_page(deed: Deed, order: Order) -> Page:
+    def page(ids: list[int]) -> Answer:
+        groups = _by_reflection(PatchBatch.objects.filter(pk__in=ids))
+        for reflection_id, _ in groups:
+            lock(reflection_id)  # of all, and in order, before any row
+        told = sum((deed(reflection_id, found, order) for reflection_id, found in groups), Turned()).batches
+        reached("revert.before_commit")
+        return Answer({name: told.of(name) for name in OWN if name in told.done}, told.refused)
+
+    return page
+
+
+def _by_reflection(batches: QuerySet[PatchBatch]) -> list[tuple[int, list[int]]]:
+    groups: dict[int, list[int]] = defaultdict(list)
+    for batch_id, reflection_id in batches.order_by("pk").values_list("pk", "reflection_id"):
+        groups[reflection_id].append(batch_id)
+    return sorted(groups.items())
 
 
 def _revert(reflection_id: int, ids: Sequence[int], order: Order) -> Turned:

@@ -95,7 +95,8 @@ def test_actions_are_for_those_whose_role_allows_them(role: str, somebody: Clien
         for model, page in admin.site._registry.items()
         for name in page.get_actions(request_of(somebody))
     }
-    decides = {"patches.patchbatch.approve", "patches.patchbatch.reject"} if role in DECIDES else set()
+    words = ("approve", "reject", "revert", "restore")
+    decides = {f"patches.patchbatch.{deed}" for deed in words} if role in DECIDES else set()
     quarantine = {f"ingestion.quarantine.{deed}" for deed in ("probe", "release", "discard")}
     work = {f"{of}.{deed}" for of in ("ingestion.ingestrun", "handoffs.handoff") for deed in ("requeue", "cancel")}
     work.add("ingestion.ingestrun.acknowledge")
@@ -129,8 +130,7 @@ def test_a_batch_is_turned_by_those_who_decide(role: str, somebody: Client, deed
         *((f"{of}.{deed}", KEEPS_GOING) for of in ("run", "handoff") for deed in ("requeue", "cancel")),
         ("run.acknowledge", KEEPS_GOING),
         *((f"quarantine.{deed}", KEEPS_GOING) for deed in ("probe", "release", "discard")),
-        ("batch.approve", DECIDES),
-        ("batch.reject", DECIDES),
+        *((f"batch.{deed}", DECIDES) for deed in ("approve", "reject", "revert", "restore")),
     ],
 )
 def test_an_operation_is_begun_and_ended_by_those_who_may_do_its_deed(
