@@ -61,6 +61,11 @@ class Program:
         return home.state / f"{self.name}.log"
 
 
+def lives(home: Home, program: Program) -> bool:
+    """Whether the server's leader is alive, be it silent."""
+    return _leader(home, program) in _processes(home, program)
+
+
 def bring_up(home: Home, program: Program) -> bool:
     """Start the server unless it runs; return whether it was started, once it answers. Raises EmbeddedError."""
     leader = _leader(home, program)

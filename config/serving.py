@@ -29,6 +29,8 @@ WITHOUT_SERVERS = frozenset(
 )
 # These mind the schema themselves. For all others it is brought up unasked: an embedded database is theirs alone.
 WITHOUT_SCHEMA = frozenset({"migrate", "makemigrations", "showmigrations", "sqlmigrate", "dbshell", "backup"})
+# This one finds out what is wrong with the servers.
+LOOKS_AT_THEM = "doctor"
 MIGRATE_LOCK = 7_304_516
 DEMO = "demo"
 USED = "SELECT EXISTS (SELECT FROM handoffs_source) OR EXISTS (SELECT FROM auth_user)"
@@ -43,10 +45,10 @@ def servers_for(command: Sequence[str]) -> Iterator[None]:
         yield
         return
     try:
-        store = store_for(name, environment.state_dir)
+        store, looks = store_for(name, environment.state_dir), name == LOOKS_AT_THEM
         os.environ["SLUICEGATE_STATE_DIR"] = str(store)  # for the settings, and the programs that are started
-        with embedded.running(store):
-            if name not in WITHOUT_SCHEMA:
+        with (embedded.as_they_are if looks else embedded.running)(store) as servers:
+            if servers.started if looks else name not in WITHOUT_SCHEMA:
                 migrate()
             yield
     except embedded.EmbeddedError as problem:

@@ -197,10 +197,10 @@ def payload_store() -> Finding:
     sound = payloads.get(payload_hash) == data
     payloads.discard(payload_hash)
     if payloads.store().exists(payloads.path_of(payload_hash)):
-        return Finding("payloads", False, "what was deleted is there still", "check the disk", must=True)
+        return Finding("payload_store", False, "what was deleted is there still", "check the disk", must=True)
     if sound:
-        return Finding("payloads", True, "written, read and deleted", must=True)
-    return Finding("payloads", False, "what was read is not what was written", "check the disk", must=True)
+        return Finding("payload_store", True, "written, read and deleted", must=True)
+    return Finding("payload_store", False, "what was read is not what was written", "check the disk", must=True)
 
 
 def vectors() -> Finding:
@@ -241,6 +241,14 @@ CHECKS: Mapping[str, Check] = {
     )
 }
 READY = ("database", "schema", "broker")
+WITHOUT_DATABASE = frozenset({"broker", "disk", "payload_store", "models"})
+
+
+def look_at_sources(found: Iterable[Finding]) -> list[Finding]:
+    """Ask every source, unless the database, which knows them, was found to be away."""
+    if any(not one.ok for one in found if one.name == "database"):
+        return [Finding("sources", False, "not asked: the database knows them", "start PostgreSQL, and look again")]
+    return look((), sources=Source.objects.select_related("reflection").order_by("pk"))
 
 
 def look(
@@ -254,18 +262,18 @@ def look(
 
 
 def _side_by_side(checks: Sequence[tuple[str, Check]], within_s: float) -> list[Finding]:
-    asked = [(name, _begun(check, within_s)) for name, check in checks]
+    asked = [(name, _begun(name, check, within_s)) for name, check in checks]
     deadline = time.monotonic() + within_s
     return [_found(name, future.result, deadline) for name, future in asked]
 
 
-def _begun(check: Check, within_s: float) -> "Future[Finding]":
+def _begun(name: str, check: Check, within_s: float) -> "Future[Finding]":
     """In a thread that nobody waits for at the end: what hangs does not keep its process from ending."""
     future: Future[Finding] = Future()
 
     def work() -> None:
         try:
-            future.set_result(_alone(check, within_s))
+            future.set_result(check() if name in WITHOUT_DATABASE else _alone(check, within_s))
         except BaseException as problem:  # told by who asks for the result
             future.set_exception(problem)
 
@@ -288,7 +296,8 @@ def _found(name: str, result: Callable[[float], Finding], deadline: float) -> Fi
     try:
         return result(max(0.0, deadline - time.monotonic()))
     except TimeoutError:
-        return Finding(name, False, "no answer in time", "see what it waits for; its log tells more", must=must)
+        waits = "what it asks" if name in WITHOUT_DATABASE else "the database, or what it asks,"
+        return Finding(name, False, f"no answer in time: {waits} is silent", "see its log; manage.py doctor", must=must)
     except DatabaseError as problem:
         remedy = "start PostgreSQL, or correct DATABASE_URL"
         return Finding(name, False, f"the database does not answer: {type(problem).__name__}", remedy, must=must)

@@ -53,6 +53,10 @@ def elsewhere(program: str, state: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=CHECKOUT, text=True, **pipes)
 
 
+REVIVER = """
+    print("at it", flush=True)
+    embedded.ensure(state)
+"""
 HOLDER = """
     with embedded.running(state) as servers:
         print(servers.started, flush=True)
@@ -254,6 +258,27 @@ def test_nothing_listens_on_tcp(state: Path) -> None:
         processes = set(at_work(state))
         assert len(processes) > 2
         assert listening(processes) == set()
+
+
+def test_who_looks_at_what_is_wrong_waits_for_no_server_that_is_silent(state: Path) -> None:
+    embedded.ensure(state, stay=True)
+    silent = [process for process, name in at_work(state).items() if name == "valkey-server"]
+    for process in silent:
+        os.kill(process, signal.SIGSTOP)
+    reviver = elsewhere(REVIVER, state)  # as workers do, which wait then, and let nobody else at the servers
+    try:
+        assert reviver.stdout and reviver.stdout.readline() == "at it\n"
+        with embedded.as_they_are(state) as servers:
+            assert (servers.started, query(servers, "SELECT 1")) == (False, [(1,)])
+    finally:
+        reviver.kill()
+        reviver.communicate()
+        for process in silent:
+            os.kill(process, signal.SIGCONT)
+    embedded.stop(state)
+
+    with embedded.as_they_are(state) as servers:
+        assert servers.started
 
 
 def test_a_server_that_cannot_start_says_why_and_leaves_nothing_running(state: Path) -> None:

@@ -1,9 +1,12 @@
 """Health pages and the doctor: what they say of a sound installation, and of what is wrong with an unsound one."""
 
 import json
+import socket
 import threading
 import time
 from collections import namedtuple
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -14,7 +17,7 @@ from django.utils import timezone
 from pydantic import SecretStr
 
 from console import health
-from console.health import CHECKS, Finding, look
+from console.health import CHECKS, WITHOUT_DATABASE, Finding, look
 from handoffs.models import Source
 from ingestion.clock import CLOCK_LOCK
 from ingestion.duty import DUTY_LOCK
@@ -183,6 +186,31 @@ def test_a_transaction_that_is_open_for_long_is_told(monkeypatch):
         assert "transactions are open" in found("upkeep").says
     finally:
         other.close()
+
+
+@pytest.fixture
+def silent_database() -> Iterator[None]:
+    """In place of PostgreSQL something that takes connections and says nothing."""
+    own = connection.settings_dict
+    with closing(socket.create_server(("127.0.0.1", 0))) as mute:
+        where = {"HOST": "127.0.0.1", "PORT": str(mute.getsockname()[1]), "PASSWORD": "", "USER": "nobody"}
+        options = {name: value for name, value in own["OPTIONS"].items() if name not in ("host", "port")}
+        kept = dict(own)
+        own.update(where, OPTIONS=options | {"connect_timeout": 5})
+        yield
+        own.clear()
+        own.update(kept)
+
+
+@pytest.mark.usefixtures("silent_database")
+def test_a_database_that_is_silent_is_told_in_time_and_blamed_for_nothing_else():
+    began = time.monotonic()
+    told = {finding.name: finding for finding in look(within_s=0.5)}
+    assert time.monotonic() - began < 5
+    assert {name for name, finding in told.items() if finding.ok} == WITHOUT_DATABASE
+    assert "silent" in told["database"].says
+    [sources] = health.look_at_sources(told.values())
+    assert "not asked" in sources.says
 
 
 def test_a_check_that_hangs_or_breaks_is_a_finding_within_its_time(monkeypatch):

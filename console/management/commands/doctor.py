@@ -2,8 +2,7 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
-from console.health import look
-from handoffs.models import Source
+from console.health import look, look_at_sources
 from ledger.commands import FOUND, Reporting, cell
 
 
@@ -19,8 +18,8 @@ class Command(Reporting):
         parser.add_argument("--sources", action="store_true", help="ask every source, too, with its key")
 
     def handle(self, *_: Any, sources: bool, **options: Any) -> None:
-        asked = list(Source.objects.select_related("reflection").order_by("pk")) if sources else []
-        findings = look(sources=asked)
+        findings = look()
+        findings += look_at_sources(findings) if sources else []
         well = all(finding.ok for finding in findings)
         if options["json"]:
             self.object({"ok": well, "findings": [asdict(finding) for finding in findings]})
