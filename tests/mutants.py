@@ -67,7 +67,7 @@ GUARDS = [
     triggers("ingestion_ingestrun", f"{LIFECYCLES_DIE} refuses_a_step"),
     triggers("ledger_seal", "ledger/test_auditlog.py append"),
     code("an edit is an event", "console/test_edits.py", "ledger/edits.py", "note(obj, Reason.EDITED", "print(obj, Reason.EDITED"),
-    code("a password is not told", "console/test_edits.py", "ledger/edits.py", 'UNTOLD = ("password", "options")', 'UNTOLD = ("options",)'),
+    code("what is private is told by name", "console/test_edits.py options", "ledger/edits.py", 'UNTOLD = ("password", "options")', 'UNTOLD = ("password",)'),
     code("a seal waits for open transactions", "ledger/test_auditlog.py open_transaction", "ledger/auditlog.py", "SELECT least(now(), min(xact_start))", "SELECT least(clock_timestamp(), max(xact_start) + interval '1 s')"),
     code("a seal rests on the one before", "ledger/test_auditlog.py tampers", "ledger/auditlog.py", "if one.previous != expected:", "if False:"),
     # what is looked at when something is wrong

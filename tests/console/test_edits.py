@@ -1,5 +1,7 @@
 """What people do to rows without a lifecycle is in the audit log: who, in which request, from what to what."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +58,20 @@ def test_a_sources_trust_and_share_are_told_in_the_words_of_the_page(admin_clien
 
     [(_, _, words)] = told("source")
     assert "weight: 1 → 3" in words and "trust: Normal → High" in words
+
+
+def test_of_a_sources_options_it_is_told_that_they_were_changed_and_not_to_what(
+    admin_client: Client, tmp_path: Path
+) -> None:
+    source = make_source(options={"root": str(tmp_path)})
+    options = json.dumps({"root": str(tmp_path), "exclude": ["private-letters/*"]})
+
+    form = {"priority": source.priority, "weight": source.weight, "trust": source.trust, "options": options}
+    send(admin_client, "handoffs_source_change", source.pk, **form)
+
+    words = [words for _, _, words in told("source")]
+    assert "options" in words
+    assert "private" not in "".join(words)
 
 
 def test_who_gives_a_person_a_role_is_known_and_no_password_is(admin_client: Client) -> None:
