@@ -1,5 +1,6 @@
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django import forms
@@ -21,6 +22,7 @@ from console.bulk import OperationPage, WithDeeds
 from console.counting import counts
 from console.deeds import BATCHES
 from console.models import Operation
+from console.tabs import WithTabs
 from console.timeline import timeline
 from handoffs.admin import HandoffAdmin, SourceAdmin
 from handoffs.models import Handoff, Source
@@ -136,8 +138,15 @@ class SourcePage(SourceAdmin):
 
 
 @admin.register(IngestRun)
-class RunPage(WithDeeds, IngestRunAdmin):
+class RunPage(WithTabs, WithDeeds, IngestRunAdmin):
     """A run's whole story, and why it is not further."""
+
+    views: ClassVar[Mapping[str, str]] = {
+        "Needs attention": "attention=needed",
+        "Under way": "status__in=pending,running",
+        "Waiting to retry": "status__exact=retry_wait",
+        "In review": "status__exact=in_review",
+    }
 
     leads = ("waits_for_what", "legs", "used", "tasks", "trouble", "reference")
     shows = ("stage_outputs",)
@@ -178,9 +187,15 @@ class OccurrencePage(OccurrenceAdmin):
 
 
 @admin.register(Handoff)
-class HandoffPage(WithDeeds, HandoffAdmin):
+class HandoffPage(WithTabs, WithDeeds, HandoffAdmin):
     """Handoffs, to be sent back to work or ended, and how many there are of each kind."""
 
+    views: ClassVar[Mapping[str, str]] = {
+        "Waiting": "status__exact=pending",
+        "Held": "status__exact=held",
+        "Under way": "status__in=queued,ingesting",
+        "Failed": "status__exact=failed",
+    }
     change_list_template = "console/handoffs.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -196,9 +211,10 @@ class HandoffPage(WithDeeds, HandoffAdmin):
 
 
 @admin.register(Quarantine)
-class QuarantinePage(WithDeeds, QuarantineAdmin):
+class QuarantinePage(WithTabs, WithDeeds, QuarantineAdmin):
     """What waits for a person, with what to do about it; the reason stands beside the action."""
 
+    views: ClassVar[Mapping[str, str]] = {"Waiting for a person": "run__status__exact=quarantined"}
     change_list_template = "console/quarantine.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -220,9 +236,15 @@ class Decision(forms.Form):
 
 
 @admin.register(PatchBatch)
-class BatchPage(WithDeeds, PatchBatchAdmin):
+class BatchPage(WithTabs, WithDeeds, PatchBatchAdmin):
     """A batch as who reviews it needs it: what it changes, what it rests on, what was measured, what can be done."""
 
+    views: ClassVar[Mapping[str, str]] = {
+        "In review": "status__exact=in_review",
+        "Applied": "status__exact=applied",
+        "Rejected": "status__exact=rejected",
+        "Reverted": "status__exact=reverted",
+    }
     change_form_template = "console/batch.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -275,9 +297,10 @@ class GoldenPage(GoldenQuestionAdmin):
 
 
 @admin.register(Event)
-class EventPage(EventAdmin):
+class EventPage(WithTabs, EventAdmin):
     """The audit log, each event with the way to what it happened to."""
 
+    views: ClassVar[Mapping[str, str]] = {"Asked for by somebody": "who=asked"}
     list_display = ("moment", "row", "step", "why", "by", "said")  # type: ignore[assignment]  # of another length
 
     @admin.display(description="step")

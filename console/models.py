@@ -251,3 +251,20 @@ class Sight(models.Model):
 
     def __str__(self) -> str:
         return f"what {self.person} sees"
+
+
+class SavedView(models.Model):
+    """A list as a person wants to find it again: which one, what they call it, and what its address asks."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False)
+    listed = models.CharField(max_length=80, help_text="The table that is listed.")
+    name = models.CharField(max_length=40)
+    query = models.CharField(max_length=2000, blank=True)
+
+    class Meta:
+        constraints = [
+            UniqueConstraint(fields=["person", "listed", "name"], name="one_view_per_person_list_and_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -207,6 +207,7 @@ class QuarantineAdmin(Listing[Quarantine]):
     list_display = (
         "id",
         linked("run"),
+        linked("run.handoff.reference", "item"),
         "state_of_run",
         "failure",
         "exception",
@@ -216,7 +217,8 @@ class QuarantineAdmin(Listing[Quarantine]):
         "last_at",
         "fingerprint",
     )
-    list_select_related = ("run",)
+    list_filter = ("run__status",)
+    list_select_related = ("run__handoff__reference",)
     deferred = ("traceback",)
     hidden = ("traceback",)
     shows = ("trace",)

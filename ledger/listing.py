@@ -21,6 +21,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from ledger import rendering
+from ledger.chips import Narrowed
 from ledger.edits import Edited
 from ledger.models import Event
 from ledger.sight import narrowed
@@ -172,6 +173,9 @@ class Listing(Edited[M]):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[M]:
         rows = narrowed(super().get_queryset(request), request.user, self.within).defer(*self.deferred)
         return rows.select_related(*self.list_select_related) if self.list_select_related else rows
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Narrowed]:  # noqa: ARG002
+        return Narrowed
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         links = [field for field in self.model._meta.fields if isinstance(field, models.ForeignKey)]

@@ -38,6 +38,7 @@ ROLES_DIE, PAGE_DIES = "console/test_roles.py", "console/test_run_page.py"
 OPERATIONS, OPERATIONS_DIE = "console/operating.py", "console/test_operations.py"
 ROLLING, ROLLING_DIES = "console/rolling.py", "console/test_rolling.py"
 ATTENTION, ATTENTION_DIES = "ingestion/attention.py", "ingestion/test_attention.py"
+TABS = "console/tabs.py"
 WATCHING = "ingestion/watching.py"
 FIRING, SCHEDULES_DIE = "ingestion/firing.py", "ingestion/test_schedules.py"
 OCCURRENCES, OCCURRENCES_DIE = "ingestion/occurrences.py", "ingestion/test_occurrences.py"
@@ -92,6 +93,9 @@ GUARDS = [
     code("who may not decide of a group does not", f"{PAGE_DIES} keeps_work_going", "console/groups.py", "if not request.user.has_perm(MAY_DECIDE):", "if False:"),
     code("metrics are for who has the token", "console/test_metrics.py no_token", "console/views.py", "if token is None or not", "if token and not"),
     code("a decision of quarantine has words", f"{PAGE_DIES} chosen_ones", "console/bulk.py", 'if not (why := request.POST.get("why", "").strip()):', 'if (why := request.POST.get("why", "")) is None:'),
+    code("a saved view is its owner's", "console/test_tabs.py owners_alone", TABS, "self._saved(request).filter(pk=pk)", "SavedView.objects.filter(pk=pk)"),
+    code("views are for who may look at the list", f"{ROLES_DIE} views_of_a_list", TABS, "if not self.has_view_permission(request):", "if False:"),
+    code("what is saved is a filter and nothing else", "console/test_tabs.py leads_nowhere", TABS, "return filters(self.cleaned_data[\"query\"])", "return str(self.cleaned_data[\"query\"])"),
     # sums of the ledger
     code("who commits late is waited for", f"{ROLLING_DIES} commits_late", ROLLING, "    if not writers:", "    if True:"),
     code("nobody else is waited for", f"{ROLLING_DIES} not_waited_for", ROLLING, "waited_for & _writers(feed)", "_writers(feed)"),

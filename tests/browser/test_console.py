@@ -82,6 +82,26 @@ def test_a_source_is_paused_for_a_reason_and_goes_on_again(page: Page) -> None:
     expect(page.get_by_role("main")).to_contain_text("1 resumed")
 
 
+def test_a_view_is_saved_under_a_name_and_found_again_from_the_navigation(stranger: Page) -> None:
+    log_in(stranger)
+    open_list(stranger, "Runs")
+    stranger.get_by_role("link", name="Completed", exact=True).click()
+    expect(stranger.get_by_role("list", name="Narrowed to")).to_contain_text("status: Completed")
+    stranger.get_by_text("Save this view").click()
+    stranger.get_by_label("name", exact=True).fill("Went in")
+    stranger.get_by_role("button", name="Save").click()
+
+    open_list(stranger, "Runs")
+
+    views = stranger.get_by_role("navigation", name="Views")
+    expect(views.get_by_role("link", name="Went in")).to_have_attribute("aria-current", "page")
+    stranger.get_by_role("link", name="Without status").click()
+    expect(views.get_by_role("link", name="All")).to_have_attribute("aria-current", "page")
+    views.get_by_role("link", name="Went in").click()
+    stranger.get_by_role("button", name="Forget this view").click()
+    expect(views.get_by_role("link", name="Went in")).to_have_count(0)
+
+
 def test_who_likes_it_dark_has_it_dark_on_every_page(stranger: Page) -> None:
     log_in(stranger)
     light = background(stranger)

@@ -14,7 +14,7 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
-from console.models import Operation
+from console.models import Operation, SavedView
 from console.roles import ADMINISTRATOR, HOUSE, OPERATOR, REVIEWER, VIEWER, permissions_of
 from ingestion.models import RetryRule
 from tests.builders import make_batch, make_source
@@ -147,6 +147,20 @@ def test_an_operation_is_begun_and_ended_by_those_who_may_do_its_deed(
     theirs.refresh_from_db()
     assert (theirs.status == "cancelled") == allowed
     assert (somebody.get(reverse("admin:operation_progress", args=[theirs.pk])).status_code == 200) == (role != NOBODY)
+
+
+@pytest.mark.parametrize(
+    "name", ["handoffs_handoff", "ingestion_ingestrun", "ingestion_quarantine", "patches_patchbatch", "ledger_event"]
+)
+def test_views_of_a_list_are_for_those_who_may_look_at_it(role: str, somebody: Client, name: str) -> None:
+    last, save = reverse(f"admin:{name}_last"), reverse(f"admin:{name}_save_view")
+    may_look = role != NOBODY
+
+    assert somebody.get(last).status_code == (302 if may_look else 403)
+    assert somebody.post(save, {"name": "mine", "query": "q=1"}).status_code == (302 if may_look else 403)
+    assert SavedView.objects.exists() == may_look
+    forget = reverse(f"admin:{name}_forget_view", args=[1])
+    assert somebody.post(forget).status_code == (302 if may_look else 403)
 
 
 @pytest.mark.parametrize("deed", ["approve", "reject"])
