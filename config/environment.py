@@ -42,6 +42,7 @@ from config.values import (
     Seals,
     Url,
 )
+from ledger.broker import WATCHED, watched
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PREFIX = "SLUICEGATE_"
@@ -117,7 +118,8 @@ class Environment(BaseSettings):
         default=None,
         validation_alias="REDIS_URL",
         repr=False,
-        description="Redis or Valkey: redis://:password@host:port/0, or rediss:// for TLS. Unset: an embedded one.",
+        description="Redis or Valkey: redis://:password@host:port/0, rediss:// for TLS, or where Sentinels watch it "
+        "redis+sentinel://:password@host:port,host:port/name/0. Unset: an embedded one.",
     )
     secret_key: str = Field(
         default="",
@@ -284,8 +286,9 @@ class Environment(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, url: str | None, info: ValidationInfo) -> str | None:
-        if url is not None and urlsplit(url).scheme not in {"redis", "rediss"}:
-            raise ValueError("must begin with redis:// or rediss://")
+        if url is not None and urlsplit(url).scheme not in {"redis", "rediss", WATCHED}:
+            raise ValueError(f"must begin with redis://, rediss:// or {WATCHED}://")
+        watched(url or "")
         if "database_url" in info.data and (url is None) != (info.data["database_url"] is None):
             raise ValueError("set both DATABASE_URL and REDIS_URL, or neither for the embedded servers")
         return url

@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from config import embedded, hardware
 from config.environment import load
+from ledger.broker import watched
 
 django_stubs_ext.monkeypatch()
 
@@ -130,16 +131,21 @@ DATABASES = {
         # kept between tasks and checked before use: see config/celery.py
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5, "application_name": "sluicegate", **_database},
+        # a server whose machine is gone is given up after 25 s, not after the system's two hours
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "application_name": "sluicegate",
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 25_000,
+            **_database,
+        },
     }
 }
 
 CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": SERVERS.redis_client_url,
-        "KEY_PREFIX": "sluicegate:cache",
-    },
+    "default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
     # what all viewers of a page share for some seconds; it is there when the broker is not
     "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
@@ -211,7 +217,8 @@ LOGGING = {
 }
 
 # Each line has a measured reason: docs/decisions/0002-postgres-is-the-only-queue.md
-CELERY_BROKER_URL = SERVERS.redis_url
+_watched = watched(SERVERS.redis_url)
+CELERY_BROKER_URL = _watched.celery_url if _watched else SERVERS.redis_url
 CELERY_RESULT_BACKEND = CELERY_RESULT_EXPIRES = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
@@ -249,6 +256,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "health_check_interval": 15,
     "global_keyprefix": "sluicegate:",
     "queue_order_strategy": "round_robin",
+    **(_watched.celery_options if _watched else {}),
 }
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_QUEUES = [Queue(name, Exchange(name, "direct"), routing_key=name) for name in ("stages", "sync")]

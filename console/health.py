@@ -24,6 +24,7 @@ from ingestion.depths import queue
 from ingestion.duty import DUTY_LOCK
 from ingestion.opening import opened
 from ledger import statements
+from ledger.broker import client
 from ledger.failures import Failure
 
 CHECK_S = 5.0  # the longest that one check may take
@@ -102,9 +103,9 @@ def upkeep() -> Finding:
 def broker() -> Finding:
     remedy = "start it, or correct REDIS_URL; nothing is lost while it is away"
     try:
-        with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1) as client:
-            version = client.info("server").get("redis_version", "")
-            policy = client.info("memory").get("maxmemory_policy", "noeviction")
+        with client(socket_connect_timeout=1, socket_timeout=1) as asked:
+            version = asked.info("server").get("redis_version", "")
+            policy = asked.info("memory").get("maxmemory_policy", "noeviction")
     except redis.RedisError as problem:
         return Finding("broker", False, f"no answer: {type(problem).__name__}", remedy, must=True)
     if policy != "noeviction":

@@ -10,7 +10,8 @@ from typing import Any
 
 import redis
 import structlog
-from django.conf import settings
+
+from ledger.broker import client
 
 log = structlog.get_logger(__name__)
 
@@ -72,4 +73,4 @@ def _now() -> float:
 
 @cache
 def _broker() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=BROKER_S, socket_timeout=BROKER_S)
+    return client(socket_connect_timeout=BROKER_S, socket_timeout=BROKER_S)

@@ -9,7 +9,8 @@ from functools import cache
 
 import redis
 import structlog
-from django.conf import settings
+
+from ledger.broker import client
 
 log = structlog.get_logger(__name__)
 
@@ -17,6 +18,7 @@ TOKEN = "sluicegate:wake"  # noqa: S105  a key's name
 APART_S = 0.1  # between two wake-ups; what comes in that time is one
 SOON_S = 0.01  # to the broker, no time at all is for ever
 CONNECT_S = 0.5
+ANSWER_S = 5.0  # a broker that froze, or whose machine is gone, is away; longer than anybody waits
 
 _woken_at = 0.0
 
@@ -54,4 +56,4 @@ def wait(timeout_s: float) -> bool:
 
 @cache
 def _broker() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=CONNECT_S, socket_timeout=None)
+    return client(socket_connect_timeout=CONNECT_S, socket_timeout=ANSWER_S)

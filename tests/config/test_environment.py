@@ -75,6 +75,7 @@ def test_variables_become_typed_values(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("DATABASE_URL", "mysql://root:hush-hush@db/x"),
         ("REDIS_URL", "amqp://:hush-hush@broker"),
+        ("REDIS_URL", "redis+sentinel://:hush-hush@one:26379"),
         ("SLUICEGATE_SECRET_KEY", "hush-hush"),
         ("SLUICEGATE_SOURCE_KEYS", "hush-hush"),
         ("SLUICEGATE_SOURCE_KEYS", SEAL + ",hush-hush"),
