@@ -49,7 +49,10 @@ class Cause:
 
 @dataclass(frozen=True)
 class Group:
-    """The runs in quarantine that failed the same way. `sample` is the oldest; `following` wait for a probe."""
+    """The runs in quarantine that failed the same way. `sample` is the oldest; `following` wait for a probe.
+
+    `times` is how often the one that was sent back most often came here.
+    """
 
     fingerprint: str
     kind: str
@@ -62,6 +65,7 @@ class Group:
     first: datetime
     last: datetime
     sample: int
+    times: int
 
 
 def note(causes: Sequence[Cause]) -> None:
@@ -92,6 +96,7 @@ def groups(runs: QuerySet[IngestRun]) -> list[Group]:
             first=Min("created_at"),
             last=Max("last_at"),
             sample=Min("run"),
+            times=Max("times"),
         )
     )
     return [Group(*row) for row in counted.order_by("-runs", "fingerprint")]

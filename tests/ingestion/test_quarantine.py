@@ -146,6 +146,7 @@ def test_the_others_stay_when_the_probe_comes_back(source):
     assert not Quarantine.objects.exclude(follows=None).exists()
     assert Quarantine.objects.get(run=probe).times == 2
     assert Quarantine.objects.get(run=others[0]).times == 1
+    assert [group.times for group in groups(rows())] == [2]
     assert audit() == []
 
 

@@ -9,6 +9,7 @@ import pytest
 from config import embedded
 from ingestion.management.commands.demo import keep_what_cannot_be_read
 from ingestion.models import RetryRule
+from ledger.models import Event
 from tests.builders import make_source
 from tests.conftest import Store
 
@@ -46,6 +47,7 @@ def test_a_store_that_has_sources_keeps_the_rules_that_it_has(sources, rules):
         make_source()
     keep_what_cannot_be_read()
     assert list(RetryRule.objects.values_list("failure", "then")) == rules
+    assert [event.became for event in Event.objects.filter(lifecycle="retryrule")] == ["kept" for _ in rules]
 
 
 def test_five_directors_follow_each_other(told):

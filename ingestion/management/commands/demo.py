@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from rich.console import Console
 from rich.markup import escape
 
@@ -16,7 +17,9 @@ from ingestion.models import IngestRun, RetryRule
 from ingestion.policies import rules_of
 from ingestion.workforce import Workforce, at_work
 from ledger.commands import spoken
+from ledger.edits import note
 from ledger.failures import Malformed
+from ledger.reasons import Reason
 from patches.export import export
 from patches.faces import show_changes, show_facts
 from patches.facts import Known
@@ -153,8 +156,13 @@ def keep_what_cannot_be_read() -> None:
 
     A store that has sources has the rules that somebody wants.
     """
-    if not Source.objects.exists():
-        RetryRule.objects.create(kind=DEFAULT, failure=Malformed.kind, attempts=1, then=RetryRule.Then.QUARANTINED)
+    if Source.objects.exists():
+        return
+    with transaction.atomic():
+        rule = RetryRule.objects.create(
+            kind=DEFAULT, failure=Malformed.kind, attempts=1, then=RetryRule.Then.QUARANTINED
+        )
+        note(rule, Reason.ADDED, by="demo")
 
 
 def _claimed(run: IngestRun) -> list[str]:
