@@ -34,6 +34,7 @@ from config.values import (
     BaseUrl,
     CommaList,
     LogLevel,
+    LogUrl,
     ModelName,
     Networks,
     Origins,
@@ -155,6 +156,10 @@ class Environment(BaseSettings):
     log_level: LogLevel = Field(default="INFO", description="The least level that is logged.")
     log_format: Literal["console", "json"] = Field(
         default="console", description="Lines for people, or JSON for machines."
+    )
+    log_url: LogUrl = Field(
+        default=None,
+        description="Where a run's log lines are, with {run} for its id: the page of a run in the console leads there.",
     )
     lease_s: int = Field(
         default=60, ge=5, le=3600, description="Seconds that a worker holds a flight without a sign of life."

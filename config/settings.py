@@ -179,6 +179,7 @@ STATE_DIR = ENVIRONMENT.state_dir
 REDIS_URL = SERVERS.redis_client_url
 CRASH_POINTS = ENVIRONMENT.crash_points
 WEB_PORT = ENVIRONMENT.web_port
+LOG_URL = ENVIRONMENT.log_url
 FLOWER_PORT = ENVIRONMENT.flower_port
 FLOWER_URL = ENVIRONMENT.flower_url or f"http://127.0.0.1:{FLOWER_PORT}"
 # What the console proves itself with to Flower, which nobody else can ask: see config/flowerconfig.py

@@ -63,6 +63,13 @@ def _url(url: str) -> str:
     return url
 
 
+def _log_url(url: str | None) -> str | None:
+    """Check an address in which {run} stands for a run's id."""
+    if url is not None and (_url(url).count("{run}") != 1 or set(url.replace("{run}", "")) & set("{}")):
+        raise ValueError("is an address with {run} in it once, such as https://logs.example.org/?q={run}")
+    return url
+
+
 def _model(name: str | None, info: ValidationInfo) -> str | None:
     if name is None and info.data.get(str(info.field_name).removesuffix("_model")) == REMOTE:
         raise ValueError(f"is required with the {REMOTE} adapter: the model's name, as its endpoint knows it")
@@ -88,6 +95,7 @@ Origins = Annotated[CommaList, AfterValidator(_origins)]
 Networks = Annotated[CommaList, AfterValidator(_networks)]
 BaseUrl = Annotated[str | None, AfterValidator(_base_url)]
 Url = Annotated[str, AfterValidator(_url)]
+LogUrl = Annotated[str | None, AfterValidator(_log_url)]
 ModelName = Annotated[str | None, AfterValidator(_model)]
 Price = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=1, le=65535)]

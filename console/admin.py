@@ -4,12 +4,13 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -33,6 +34,7 @@ from ingestion.models import Flight, IngestRun, Occurrence, Quarantine
 from ingestion.operating import pause, resume
 from ingestion.reviewing import Unclear, approve, reject
 from ingestion.stages import ORDER
+from ingestion.telling import RELATED, whole
 from ingestion.triggering import ask_all
 from ledger import rendering
 from ledger.admin import EventAdmin
@@ -148,12 +150,30 @@ class RunPage(WithTabs, WithDeeds, IngestRunAdmin):
         "In review": "status__exact=in_review",
     }
 
-    leads = ("waits_for_what", "legs", "used", "tasks", "trouble", "reference")
+    leads = ("waits_for_what", "elsewhere", "legs", "used", "tasks", "trouble", "reference")
     shows = ("stage_outputs",)
 
     @admin.display(description="why it is where it is")
     def waits_for_what(self, run: IngestRun) -> SafeString:
         return format_html_join("", "<p>{}</p>", ([cause.says] for cause in explain(run.pk)))
+
+    def get_urls(self) -> list[URLPattern]:
+        return [path("<int:pk>/json/", self.admin_site.admin_view(self.as_json), name="run_json"), *super().get_urls()]
+
+    def as_json(self, request: HttpRequest, pk: int) -> JsonResponse:
+        """What `manage.py runs show --json` tells of the run, for who sees its page."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        run = get_object_or_404(self.get_queryset(request).select_related(*RELATED), pk=pk)
+        return JsonResponse(whole(run), json_dumps_params={"indent": 2, "ensure_ascii": False})
+
+    @admin.display(description="elsewhere")
+    def elsewhere(self, run: IngestRun) -> SafeString:
+        """The run for machines, and its log lines where the settings say where those are."""
+        links = [rendering.anchor(reverse("admin:run_json", args=[run.pk]), "as JSON")]
+        if settings.LOG_URL:
+            links.append(rendering.anchor(settings.LOG_URL.replace("{run}", str(run.pk)), "its log lines"))
+        return rendering.listed(links)
 
     @admin.display(description="timeline")
     def legs(self, run: IngestRun) -> SafeString:

@@ -76,9 +76,9 @@ def _legs(
         yield Leg("wait", "its handoff waits for its turn", run.handoff.created_at, run.created_at)
     states = [(run.created_at, events[0].was if events else run.status, "")]
     states += [(event.at, event.became, event.get_reason_display()) for event in events]
+    attempt = max(0, run.deliveries - sum(status == "running" for _, status, _ in states))  # those before what is shown
     ended = states[-1][1] not in {*WAITS, "running"}
     bounds = [*states, (states[-1][0] if ended else timezone.now(), "", "")]
-    attempt = 0
     for (began, status, why), (until, became, _) in pairwise(bounds):
         if status in WAITS:
             yield Leg("trouble" if status == "quarantined" else "wait", WAITS[status], began, until, why)

@@ -23,13 +23,13 @@ from django.utils.text import capfirst
 from ledger import rendering
 from ledger.chips import Narrowed
 from ledger.edits import Edited
+from ledger.history import history
 from ledger.models import Event
 from ledger.sight import narrowed
 
 M = TypeVar("M", bound=models.Model)
 
 COUNTED = 10_000
-EVENTS_SHOWN = 200
 LINK_CHARS = 30
 
 
@@ -223,8 +223,11 @@ class Listing(Edited[M]):
             raise PermissionDenied
         if not self.lifecycle:
             return super().history_view(request, object_id, extra_context)
-        query = urlencode({"q": f"{self.lifecycle} {object_id}"})
-        return redirect(f"{_address(Event)}?{query}")
+        return redirect(self._told_of(object_id))
+
+    def _told_of(self, row_id: Any) -> str:
+        """The address of all events of a row."""
+        return f"{_address(Event)}?{urlencode({'q': f'{self.lifecycle} {row_id}'})}"
 
     @admin.display(description="status", ordering="status")
     def state(self, row: Any) -> SafeString:
@@ -236,21 +239,7 @@ class Listing(Edited[M]):
 
     @admin.display(description="events")
     def events(self, row: M) -> SafeString:
-        found = Event.objects.filter(lifecycle=self.lifecycle, row_id=row.pk).order_by("id")[:EVENTS_SHOWN]
-        return rendering.table(
-            ["at", "from", "to", "reason", "by", "note"],
-            [
-                (
-                    rendering.moment(one.at),
-                    one.was,
-                    rendering.state(one.became),
-                    one.get_reason_display(),
-                    one.by,
-                    one.note or "-",
-                )
-                for one in found
-            ],
-        )
+        return history(self.lifecycle, row.pk, self._told_of(row.pk))
 
     @admin.display(description="see also")
     def related(self, row: M) -> SafeString:

@@ -96,6 +96,7 @@ GUARDS = [
     code("a saved view is its owner's", "console/test_tabs.py owners_alone", TABS, "self._saved(request).filter(pk=pk)", "SavedView.objects.filter(pk=pk)"),
     code("views are for who may look at the list", f"{ROLES_DIE} views_of_a_list", TABS, "if not self.has_view_permission(request):", "if False:"),
     code("what is saved is a filter and nothing else", "console/test_tabs.py leads_nowhere", TABS, "return filters(self.cleaned_data[\"query\"])", "return str(self.cleaned_data[\"query\"])"),
+    code("a run is told to who sees its page", f"{PAGE_DIES} who_sees_its_page", "console/admin.py", "self.get_queryset(request).select_related(*RELATED)", "IngestRun.objects.select_related(*RELATED)"),
     # sums of the ledger
     code("who commits late is waited for", f"{ROLLING_DIES} commits_late", ROLLING, "    if not writers:", "    if True:"),
     code("nobody else is waited for", f"{ROLLING_DIES} not_waited_for", ROLLING, "waited_for & _writers(feed)", "_writers(feed)"),

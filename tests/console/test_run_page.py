@@ -1,5 +1,6 @@
 """A run's page tells its story leg by leg, and quarantine is dealt with by kind, with a reason, by who may."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,12 +11,15 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from console.models import Sight
 from console.roles import ADMINISTRATOR, OPERATOR, REVIEWER, VIEWER
 from console.timeline import legs
 from ingestion.models import IngestRun, Quarantine, StageOutput
+from ledger import history
 from ledger.models import Event
 from ledger.reasons import Reason
 from tests.builders import make_flight, make_handoff, make_run, make_source
+from tests.ingestion.test_commands import said
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GROUPS = "/admin/ingestion/quarantine/groups/"
@@ -95,6 +99,67 @@ def test_a_long_history_is_cut_and_costs_the_same(
     assert admin_client.get(page).content.count(b'class="gantt"') <= 201
     assert few.content.count(b'class="gantt"') == 7
     assert statement_count() == cost
+
+
+def test_of_a_long_history_the_ends_are_shown_and_the_rest_is_a_link_away(
+    story: IngestRun, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "ENDS", 3)
+    page = reverse("admin:ingestion_ingestrun_change", args=[story.pk])
+    assert "more between these" not in admin_client.get(page).content.decode()
+    for n in range(6):
+        Event.objects.create(
+            lifecycle="run", row_id=story.pk, was="quarantined", became="quarantined", reason="released", by=f"n{n}."
+        )
+
+    told = admin_client.get(page).content.decode().partition("field-events")[2].partition("field-related")[0]
+
+    assert [f"n{n}." in told for n in range(6)] == [False, False, False, True, True, True]
+    assert Reason.REMOTE_UNAVAILABLE.label in told
+    [(everything, left_out)] = re.findall(r'href="([^"]*)">(\d+) more between these', told)
+    assert left_out == "3"
+    assert everything == f"/admin/ledger/event/?q=run+{story.pk}"
+    assert admin_client.get(everything).status_code == 200
+
+
+def test_attempts_keep_their_number_when_the_first_ones_are_not_shown(story: IngestRun) -> None:
+    IngestRun.objects.filter(pk=story.pk).update(deliveries=7)
+    story.refresh_from_db()
+
+    assert [one.name for one in legs(story) if "attempt" in one.name][-1] == "chunk, attempt 7"
+
+
+def test_a_run_is_told_to_machines_as_its_command_tells_it(admin_client: Client, story: IngestRun) -> None:
+    page = admin_client.get(reverse("admin:ingestion_ingestrun_change", args=[story.pk])).content.decode()
+    address = reverse("admin:run_json", args=[story.pk])
+
+    assert f'href="{address}"' in page
+    assert admin_client.get(address).json() == said("runs", "show", story.pk)["runs"][0]
+    assert admin_client.get(reverse("admin:run_json", args=[10**6])).status_code == 404
+
+
+def test_a_run_is_told_to_machines_for_who_sees_its_page(client: Client, story: IngestRun) -> None:
+    address = reverse("admin:run_json", args=[story.pk])
+    person = User.objects.create_user("somebody", is_staff=True)
+    client.force_login(person)
+    assert client.get(address).status_code == 403
+
+    person.groups.add(Group.objects.get_or_create(name=VIEWER)[0])
+    assert client.get(address).status_code == 200
+    Sight.objects.create(person=person).reflections.add(make_source().reflection)
+    assert client.get(address).status_code == 404
+
+
+def test_a_run_leads_to_its_log_lines_where_the_settings_say_where_they_are(
+    admin_client: Client, story: IngestRun, settings: Any
+) -> None:
+    page = reverse("admin:ingestion_ingestrun_change", args=[story.pk])
+    assert "its log lines" not in admin_client.get(page).content.decode()
+
+    settings.LOG_URL = "https://logs.example.org/?q=run%3D{run}"
+
+    lines = f'<a href="https://logs.example.org/?q=run%3D{story.pk}">its log lines</a>'
+    assert lines in admin_client.get(page).content.decode()
 
 
 def test_the_page_says_why_a_run_is_not_further(admin_client: Client) -> None:
