@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import redis
@@ -23,7 +23,7 @@ from ingestion.clock import CLOCK_LOCK
 from ingestion.depths import queue
 from ingestion.duty import DUTY_LOCK
 from ingestion.opening import opened
-from ledger import statements
+from ledger import auditlog, statements
 from ledger.broker import client
 from ledger.failures import Failure
 
@@ -35,6 +35,7 @@ LONG_TRANSACTION_S = 300
 BLOATED = 0.5  # of a table's rows dead
 LEAST_FREE_BYTES, LEAST_FREE_SHARE = 1024**3, 0.05
 ERROR_CHARS = 200
+SEALS_LOOKED_AT, UNSEALED_S = 10, 900
 
 TRANSACTIONS = """
 SELECT count(*) FROM pg_stat_activity
@@ -70,6 +71,7 @@ class Finding:
 
 
 Check = Callable[[], Finding]
+T = TypeVar("T")
 
 
 def database() -> Finding:
@@ -156,6 +158,18 @@ def clock() -> Finding:
     return Finding("clock", True, "one calls out the times" if on_duty else "there is no schedule to call out")
 
 
+def audit() -> Finding:
+    """Whether what happened is being sealed, and the newest seals hold."""
+    told, behind_s = auditlog.verify(newest=SEALS_LOOKED_AT), auditlog.behind_s()
+    if told.broken:
+        says = f"seal {told.broken[0].seal}: {told.broken[0].says}"
+        return Finding("audit", False, says, "manage.py auditlog verify; the page on the audit log says what it means")
+    if behind_s > UNSEALED_S:
+        says = f"the newest events are in no seal, {behind_s / 60:.0f} min after the last one"
+        return Finding("audit", False, says, "manage.py dispatcher seals once a minute; manage.py auditlog seal")
+    return Finding("audit", True, "sealed, and the newest seals hold")
+
+
 def models() -> Finding:
     """Whether the endpoints answer that models are asked at; those in this process need none."""
     options = {"embeddings": settings.EMBEDDINGS_OPTIONS, "extractor": settings.EXTRACTOR_OPTIONS}
@@ -238,6 +252,7 @@ CHECKS: Mapping[str, Check] = {
         disk,
         payload_store,
         vectors,
+        audit,
         models,
     )
 }
@@ -263,18 +278,24 @@ def look(
 
 
 def _side_by_side(checks: Sequence[tuple[str, Check]], within_s: float) -> list[Finding]:
-    asked = [(name, _begun(name, check, within_s)) for name, check in checks]
+    works = [(name, check if name in WITHOUT_DATABASE else partial(_alone, check, within_s)) for name, check in checks]
+    asked = [(name, _begun(work)) for name, work in works]
     deadline = time.monotonic() + within_s
     return [_found(name, future.result, deadline) for name, future in asked]
 
 
-def _begun(name: str, check: Check, within_s: float) -> "Future[Finding]":
+def bounded(ask: Callable[[], T], within_s: float) -> T:
+    """What the database answers, on a connection of its own. Raises TimeoutError, and what `ask` raises."""
+    return _begun(partial(_alone, ask, within_s)).result(within_s)
+
+
+def _begun(ask: Callable[[], T]) -> "Future[T]":
     """In a thread that nobody waits for at the end: what hangs does not keep its process from ending."""
-    future: Future[Finding] = Future()
+    future: Future[T] = Future()
 
     def work() -> None:
         try:
-            future.set_result(check() if name in WITHOUT_DATABASE else _alone(check, within_s))
+            future.set_result(ask())
         except BaseException as problem:  # told by who asks for the result
             future.set_exception(problem)
 
@@ -282,12 +303,12 @@ def _begun(name: str, check: Check, within_s: float) -> "Future[Finding]":
     return future
 
 
-def _alone(check: Check, within_s: float) -> Finding:
+def _alone(ask: Callable[[], T], within_s: float) -> T:
     """In a thread: with a connection of its own, which gives up when the time is over."""
     try:
         with connection.cursor() as cursor:
             cursor.execute(f"SET statement_timeout = {int(within_s * 1000)}")
-        return check()
+        return ask()
     finally:
         connection.close()
 

@@ -9,10 +9,19 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import redis
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
+from console.health import bounded
 from console.models import Span
 from console.overview import ON_DUTY
 from console.rolling import standing
@@ -20,9 +29,10 @@ from ingestion import alive
 from ingestion.clock import CLOCK_LOCK
 from ingestion.duty import DUTY_LOCK
 from ingestion.stages import ORDER
-from ledger import statements
+from ledger import auditlog, statements
 
 PREFIX = "sluicegate"
+WITHIN_S = 8.0  # Prometheus waits for ten seconds
 SOURCES = 1_000  # told of; those that want something first
 OCTAVE, LARGEST = (
     4,
@@ -53,7 +63,7 @@ ORDER BY s.paused OR s.last_error <> '' OR s.deletions_held > 0 DESC, s.id LIMIT
 
 
 def exposition() -> bytes:
-    """Everything in Prometheus's text format. Seven statements, whose cost does not follow the size of the ledger."""
+    """Everything in Prometheus's text format; while the database is silent, that it is, and what the broker says."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Ledger())
     return generate_latest(registry)
@@ -61,13 +71,19 @@ def exposition() -> bytes:
 
 class Ledger(Collector):
     def collect(self) -> Iterator[Metric]:
-        yield from _outcomes()
-        yield _stages()
-        yield from _usage()
-        yield _troubles()
-        yield from _standing()
-        yield from _sources()
-        yield from _processes()
+        yield InfoMetricFamily(f"{PREFIX}_build", "What is running.", {"version": settings.VERSION})
+        try:
+            told = bounded(of_the_ledger, WITHIN_S)
+        except (OperationalError, InterfaceError, TimeoutError):
+            told = []
+        yield GaugeMetricFamily(f"{PREFIX}_database_up", "1 while the database answers.", float(bool(told)))
+        yield from told
+        yield from _workers()
+
+
+def of_the_ledger() -> list[Metric]:
+    """Eight statements, whose cost does not follow the size of the ledger."""
+    return [*_outcomes(), _stages(), *_usage(), _troubles(), *_standing(), *_sources(), *_on_duty(), _unsealed()]
 
 
 def _outcomes() -> Iterator[Metric]:
@@ -151,10 +167,18 @@ def _sources() -> Iterator[Metric]:
     yield from (paused, failing, held, age)
 
 
-def _processes() -> Iterator[Metric]:
+def _unsealed() -> Metric:
+    says = "How long after the last seal of the audit log its newest event happened."
+    return GaugeMetricFamily(f"{PREFIX}_audit_unsealed_seconds", says, auditlog.behind_s())
+
+
+def _on_duty() -> Iterator[Metric]:
     [(dispatcher, clock)] = statements.rows(ON_DUTY, {"dispatcher": DUTY_LOCK, "clock": CLOCK_LOCK})
     yield GaugeMetricFamily(f"{PREFIX}_dispatcher_on_duty", "1 while a dispatcher is on duty.", float(dispatcher))
     yield GaugeMetricFamily(f"{PREFIX}_clock_on_duty", "1 while a clock calls out the times.", float(clock))
+
+
+def _workers() -> Iterator[Metric]:
     try:
         heard = alive.heard()
     except redis.RedisError:

@@ -73,7 +73,7 @@ GUARDS = [
     code("a seal rests on the one before", "ledger/test_auditlog.py tampers", "ledger/auditlog.py", "if one.previous != expected:", "if False:"),
     # what is looked at when something is wrong
     code("no silent server is waited for", "config/test_embedded.py looks_at_what", "config/embedded.py", "    if all(lives(home, program) for program in PROGRAMS):", "    if False:"),
-    code("the database is blamed for itself alone", "console/test_health.py blamed_for_nothing", "console/health.py", "check() if name in WITHOUT_DATABASE else", ""),
+    code("the database is blamed for itself alone", "console/test_health.py blamed_for_nothing", "console/health.py", "check if name in WITHOUT_DATABASE else", ""),
     # what came in
     code("a touch makes nothing", INTAKE_DIES, INTAKE, "(was_gone or _came_back(", "(True or _came_back("),
     code("what comes back is counted", INTAKE_DIES, INTAKE, "again[row.pk] = row.opened + 1", "again[row.pk] = row.opened"),

@@ -1,12 +1,9 @@
 """Health pages and the doctor: what they say of a sound installation, and of what is wrong with an unsound one."""
 
 import json
-import socket
 import threading
 import time
 from collections import namedtuple
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -22,7 +19,10 @@ from handoffs.models import Source
 from ingestion.clock import CLOCK_LOCK
 from ingestion.duty import DUTY_LOCK
 from ingestion.models import Occurrence, Schedule
+from ledger import auditlog
+from ledger.models import Event
 from tests.builders import make_flight, make_handoff, make_occurrence, make_source
+from tests.ledger.test_auditlog import as_superuser
 from tests.peers.http import Answer, Peer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -170,6 +170,18 @@ def test_a_source_that_hangs_keeps_nobody_from_ending(monkeypatch):
     assert (began.is_set(), told.ok, waited_for) == (True, False, [])
 
 
+def test_an_event_that_was_altered_or_is_in_no_seal_is_told(monkeypatch):
+    told = {"lifecycle": "run", "was": "pending", "became": "running", "reason": "started", "by": "worker"}
+    monkeypatch.setattr(auditlog, "HORIZON", "SELECT now() + interval '1 h'")
+    Event.objects.create(row_id=1, **told)
+    assert auditlog.seal() == 1
+    assert found("audit").ok
+    Event.objects.create(row_id=2, at=timezone.now() + timedelta(hours=1), **told)
+    assert "in no seal" in found("audit").says
+    as_superuser("UPDATE ledger_event SET by = 'nobody' WHERE row_id = 1")
+    assert "was altered" in found("audit").says
+
+
 def test_a_full_disk_is_told(monkeypatch):
     usage = namedtuple("usage", "total used free")(10 * 1024**3, 10 * 1024**3 - 5, 5)
     monkeypatch.setattr(health.shutil, "disk_usage", lambda _: usage)
@@ -186,20 +198,6 @@ def test_a_transaction_that_is_open_for_long_is_told(monkeypatch):
         assert "transactions are open" in found("upkeep").says
     finally:
         other.close()
-
-
-@pytest.fixture
-def silent_database() -> Iterator[None]:
-    """In place of PostgreSQL something that takes connections and says nothing."""
-    own = connection.settings_dict
-    with closing(socket.create_server(("127.0.0.1", 0))) as mute:
-        where = {"HOST": "127.0.0.1", "PORT": str(mute.getsockname()[1]), "PASSWORD": "", "USER": "nobody"}
-        options = {name: value for name, value in own["OPTIONS"].items() if name not in ("host", "port")}
-        kept = dict(own)
-        own.update(where, OPTIONS=options | {"connect_timeout": 5})
-        yield
-        own.clear()
-        own.update(kept)
 
 
 @pytest.mark.usefixtures("silent_database")

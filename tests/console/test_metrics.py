@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import yaml
+from django.conf import settings
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
@@ -44,7 +45,8 @@ def test_what_went_in_and_what_waits_is_told():
 
     outcome = (("lifecycle", "run"), ("reason", "applied"), ("status", "completed"))
     assert found["sluicegate_transitions_total"][outcome] == 2
-    assert found["sluicegate_waiting"][()] == 1
+    assert found["sluicegate_waiting"][()] == found["sluicegate_database_up"][()] == 1
+    assert found["sluicegate_build_info"][(("version", settings.VERSION),)] == 1
     assert found["sluicegate_quarantined"][()] == 1
     stages = found["sluicegate_stage_seconds_count"]
     assert stages[(("stage", "fetch"),)] == stages[(("stage", "apply"),)] == 2
@@ -76,8 +78,18 @@ def test_it_takes_as_many_statements_however_much_there_is(django_assert_max_num
         make_run("quarantined", source=make_source())
     while roll():
         pass
-    with django_assert_max_num_queries(7):
-        metrics.exposition()
+    with django_assert_max_num_queries(8):
+        metrics.of_the_ledger()
+
+
+@pytest.mark.usefixtures("silent_database")
+def test_while_the_database_is_silent_that_is_told_and_what_the_broker_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "WITHIN_S", 0.5)
+
+    found = told()
+
+    assert (found["sluicegate_database_up"][()], found["sluicegate_broker_up"][()]) == (0, 1)
+    assert "sluicegate_waiting" not in found
 
 
 def test_who_brings_no_token_is_told_nothing(client: Client, settings) -> None:

@@ -87,6 +87,30 @@ def test_a_chain_that_was_made_anew_has_not_the_digest_that_was_noted(capsys):
     assert "made anew" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("sealed")
+def test_who_takes_the_newest_seals_away_is_found_out_by_what_the_log_said(caplog):
+    Event.objects.create(lifecycle="run", row_id=1, was="running", became="failed", reason="corrupt", by="worker")
+    with caplog.at_level("INFO"):
+        auditlog.seal()
+    digest = auditlog.verify().digest
+    assert digest in caplog.text
+    as_superuser("DELETE FROM ledger_event WHERE became = 'failed'")
+    as_superuser("DELETE FROM ledger_seal WHERE id = (SELECT max(id) FROM ledger_seal)")
+    call_command("auditlog", "verify")
+    with pytest.raises(SystemExit):
+        call_command("auditlog", "verify", digest=digest)
+
+
+@pytest.mark.usefixtures("sealed")
+def test_the_newest_seals_can_be_looked_at_alone_and_rest_on_the_one_before():
+    assert (auditlog.verify(newest=1).seals, auditlog.verify(newest=100).seals) == (1, Seal.objects.count())
+    as_superuser("UPDATE ledger_event SET by = 'nobody' WHERE row_id = 0")
+    assert auditlog.verify(newest=1).broken == []
+    as_superuser("UPDATE ledger_seal SET digest = 'anew' WHERE id = (SELECT max(id) - 1 FROM ledger_seal)")
+    [broken] = auditlog.verify(newest=1).broken
+    assert "seal before" in broken.says
+
+
 def test_what_an_open_transaction_may_still_tell_is_not_sealed_away(monkeypatch):
     monkeypatch.setattr(auditlog, "HORIZON", auditlog.HORIZON.replace("interval '1 s'", "interval '0 s'"))
     other = connection.copy()
@@ -141,7 +165,8 @@ def test_events_of_a_request_have_its_name(settings):
     headers = {"authorization": f"Bearer {secret}", "x-request-id": "order-66"}
     answer = Client().post(f"/api/v1/handoffs/{handoff.pk}/cancel", headers=headers)
     assert (answer.status_code, answer.headers["X-Request-ID"]) == (200, "order-66")
-    assert set(Event.objects.filter(row_id=handoff.pk).values_list("request_id", flat=True)) == {"order-66"}
+    cancelled = Event.objects.filter(lifecycle="handoff", row_id=handoff.pk)
+    assert set(cancelled.values_list("request_id", flat=True)) == {"order-66"}
     make_handoff()
     Event.objects.create(lifecycle="run", row_id=1, was="pending", became="running", reason="started", by="worker")
     assert Event.objects.latest("pk").request_id == ""
