@@ -3,11 +3,13 @@ from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+from axes.admin import AccessAttemptAdmin, AccessLogAdmin
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import User
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -23,6 +25,7 @@ from console.bulk import OperationPage, WithDeeds
 from console.counting import counts
 from console.deeds import BATCHES
 from console.models import Operation
+from console.roles import permissions_of
 from console.tabs import WithTabs
 from console.timeline import timeline
 from handoffs.admin import HandoffAdmin, SourceAdmin
@@ -47,6 +50,10 @@ SUPERUSERS_ALONE = ("is_superuser", "user_permissions")
 
 for model in (
     User,
+    Group,
+    AccessAttempt,
+    AccessLog,
+    AccessFailureLog,
     Source,
     Handoff,
     IngestRun,
@@ -77,6 +84,39 @@ class PersonAdmin(Edited[User], UserAdmin[User]):
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:  # noqa: ARG002
         """Nobody is deleted: what they did names them. They are made inactive."""
+        return False
+
+
+@admin.register(Group)
+class RolesPage(Edited[Group], GroupAdmin):
+    """Groups; those that are roles mean what console.roles says, whatever they are given here: they are left alone."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return not _is_role(obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return not _is_role(obj) and super().has_delete_permission(request, obj)
+
+
+def _is_role(group: Group | None) -> bool:
+    return group is not None and bool(permissions_of(group.name))
+
+
+@admin.register(AccessAttempt)
+class LockedOut(Edited[AccessAttempt], AccessAttemptAdmin):  # type: ignore[misc]  # axes is untyped
+    """Who gave wrong passwords; to delete a row is to let them try again, and in the audit log."""
+
+    actions = None
+
+
+@admin.register(AccessLog)
+class LogIns(AccessLogAdmin):  # type: ignore[misc]  # axes is untyped
+    """Who came in, and when; nobody edits it."""
+
+    def has_change_permission(self, request: HttpRequest, obj: AccessLog | None = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: AccessLog | None = None) -> bool:  # noqa: ARG002
         return False
 
 

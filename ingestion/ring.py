@@ -48,7 +48,7 @@ def ring(flight: Departure) -> None:
     _publish(chain(*links), flight=flight.flight_id)
 
 
-def ring_sync(occurrence_id: int) -> None:
+def ring_sync(occurrence_id: int, source_id: int) -> None:
     """Publish the message for an occurrence; as `ring`."""
     link = signature(
         "ingestion.sync",
@@ -57,7 +57,7 @@ def ring_sync(occurrence_id: int) -> None:
         queue="sync",
         task_id=task_id(occurrence_id, "sync"),
         shadow="sync",
-        argsrepr=f"occurrence={occurrence_id}",
+        argsrepr=f"occurrence={occurrence_id} source={source_id}",
     )
     _publish(link, occurrence=occurrence_id)
 

@@ -51,7 +51,7 @@ def ask(source: Source, cause: Cause, *, by: str, accept_deletions: bool = False
     with transaction.atomic(durable=True):
         [(pk, now)] = statements.rows(ASK, parameters)
     if now:
-        ring_sync(pk)  # the sweep would, within a second; a message more changes nothing
+        ring_sync(pk, source.pk)  # the sweep would, within a second; a message more changes nothing
     return int(pk)
 
 

@@ -1,6 +1,7 @@
 """Syncs: times that beat did not call out, workers that fell silent, messages that were never sent or were lost."""
 
 from collections import defaultdict
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -38,7 +39,7 @@ UPDATE ingestion_occurrence SET rung_at = now() WHERE id IN (
     AND (o.rung_at IS NULL OR o.rung_at < now() - %(lease)s * interval '1 s')
     AND NOT EXISTS (SELECT FROM ingestion_occurrence r WHERE r.source_id = o.source_id AND r.status = 'running')
   ORDER BY o.next_attempt_at LIMIT %(page)s FOR UPDATE OF o SKIP LOCKED)
-RETURNING id
+RETURNING id, source_id
 """
 
 
@@ -77,7 +78,7 @@ def lost(by: str) -> int:
 
 def ring(by: str) -> int:  # noqa: ARG001  no row changes its state, so nobody signs
     """Send for a worker, and again when none came within a lease; once the transaction is over."""
-    due = [pk for (pk,) in statements.rows(UNHEARD, {"lease": settings.LEASE_S, "page": PAGE})]
-    for pk in due:
-        transaction.on_commit(lambda pk=pk: ring_sync(pk))  # type: ignore[misc]
+    due = statements.rows(UNHEARD, {"lease": settings.LEASE_S, "page": PAGE})
+    for pk, source_id in due:
+        transaction.on_commit(partial(ring_sync, pk, source_id))
     return len(due)

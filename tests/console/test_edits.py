@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt, AccessLog
 from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
@@ -117,3 +118,29 @@ def test_tokens_and_golden_questions_leave_events_from_the_command_line_too() ->
     assert [note for *_, note in told("apitoken")] == [f"{token}: ask, read", str(token)]
     assert secret not in str(told("apitoken"))
     assert told("goldenquestion") == [("kept", "none", "Who leads?")]
+
+
+def test_a_role_is_neither_widened_nor_deleted_on_its_page(admin_client: Client) -> None:
+    role = Group.objects.get_or_create(name=OPERATOR)[0]
+    for page in ("change", "delete"):
+        assert (
+            admin_client.post(reverse(f"admin:auth_group_{page}", args=[role.pk]), {"post": "yes"}).status_code == 403
+        )
+    assert Group.objects.filter(name=OPERATOR, permissions=None).exists()
+
+    send(admin_client, "auth_group_add", name="friends of the harbour")
+    assert [step[:2] for step in told("group")] == [("none", "kept")]
+
+
+def test_who_came_in_is_edited_by_nobody_and_letting_somebody_try_again_is_told(admin_client: Client) -> None:
+    known = {"ip_address": "192.0.2.1", "username": "ann", "user_agent": "x", "http_accept": "*", "path_info": "/"}
+    came = AccessLog.objects.create(**known)
+    locked = AccessAttempt.objects.create(**known, failures_since_start=10)
+
+    assert admin_client.post(reverse("admin:axes_accesslog_delete", args=[came.pk]), {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": came.pk, "post": "yes"}
+    admin_client.post(reverse("admin:axes_accesslog_changelist"), chosen)
+    assert AccessLog.objects.filter(pk=came.pk).exists()
+
+    send(admin_client, "axes_accessattempt_delete", locked.pk, post="yes")
+    assert [step[:2] for step in told("accessattempt")] == [("kept", "none")]

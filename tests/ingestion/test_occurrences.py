@@ -275,7 +275,7 @@ def test_a_worker_that_is_told_to_end_gives_back_what_it_syncs(source, monkeypat
 
 def rung(monkeypatch) -> list[int]:
     bells: list[int] = []
-    monkeypatch.setattr("ingestion.repairs.syncs.ring_sync", bells.append)
+    monkeypatch.setattr("ingestion.repairs.syncs.ring_sync", lambda pk, _: bells.append(pk))
     sweep()
     return bells
 
