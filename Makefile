@@ -21,8 +21,7 @@ help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: run-packages ## ingest the example corpus and tell its story
-	@$(DEMO) $(PY) -c 'from config.settings import ENVIRONMENT; from config.embedded import discard; discard(ENVIRONMENT.state_dir)'
-	@rm -rf var/demo
+	@$(DEMO) $(PY) -m config.demo_store
 	@$(DEMO) $(PY) manage.py demo
 
 demo-up: run-packages ## run the console over what the demo taught, until Ctrl-C
@@ -71,9 +70,8 @@ requirements: ## compile requirements/*.in with uv
 	done
 
 clean: ## delete the virtual environment, caches and the demo's state; what you ingested stays
-	@if [ -d var/demo ]; then $(DEMO) $(PY) -c \
-		'from config.settings import ENVIRONMENT; from config.embedded import discard; discard(ENVIRONMENT.state_dir)'; fi
-	@rm -rf .venv var/demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@if [ -d var/demo ]; then $(DEMO) $(PY) -m config.demo_store; fi
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 run-packages:

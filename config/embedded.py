@@ -101,9 +101,14 @@ def stop(state_dir: Path) -> bool:
         return _stop(home)
 
 
-def discard(state_dir: Path) -> None:
-    """Stop the servers and delete their data, wherever it is kept. Raises EmbeddedError."""
+def discard(state_dir: Path, *, unused: bool = False) -> None:
+    """Stop the servers and delete their data, wherever it is kept. Raises EmbeddedError.
+
+    With `unused` also while somebody is in a `running` block: then nothing is done.
+    """
     with _changing(state_dir) as home:
+        if unused:
+            _see_unused(home)
         _stop(home)
         for folder in (home.sockets, home.data):
             shutil.rmtree(folder, ignore_errors=True)
@@ -145,6 +150,13 @@ def _start(home: Home) -> bool:
     except BaseException:
         _stop_unused(home)
         raise
+
+
+def _see_unused(home: Home) -> None:
+    try:
+        os.close(_lock(home.state / "users.lock", fcntl.LOCK_EX | fcntl.LOCK_NB))
+    except BlockingIOError as exc:
+        raise EmbeddedError(f"{home.state} is in use: end what runs over it, such as make up, first") from exc
 
 
 def _stop_unused(home: Home) -> None:

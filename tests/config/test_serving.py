@@ -1,5 +1,7 @@
 """Whose store a command opens: the folder's own, and to `up` the demo's until something of one's own has begun."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from config import embedded
 from config.serving import store_for
 from tests.config.servers import query
-from tests.conftest import Store
+from tests.conftest import ROOT, Store
 
 ADMINISTRATOR = """
 INSERT INTO auth_user (username, password, is_superuser, first_name, last_name, email, is_staff, is_active, date_joined)
@@ -23,6 +25,22 @@ def demo(state: Path) -> Iterator[Path]:
     embedded.stop(state / "demo")
     yield state / "demo"
     embedded.discard(state / "demo")
+
+
+def begin_anew(demo: Path) -> "subprocess.CompletedProcess[str]":
+    command, environment = [sys.executable, "-m", "config.demo_store"], Store(demo).environment
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_demo_that_somebody_looks_at_is_not_told_anew_under_them(demo: Path) -> None:
+    with embedded.running(demo) as servers:
+        refused = begin_anew(demo)
+        assert query(servers, "SELECT 1") == [(1,)]
+    assert refused.returncode == 1
+    assert refused.stderr == f"{demo} is in use: end what runs over it, such as make up, first\n"
+
+    assert begin_anew(demo).returncode == 0
+    assert not demo.exists()
 
 
 def test_without_a_demo_up_begins_ones_own(state: Path) -> None:

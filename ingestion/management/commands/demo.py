@@ -32,13 +32,15 @@ NOTE = "Tide gate"
 TRUST, QUESTION, MOMENT = "Marrow Bay Harbour Trust", "Where is the head office?", "2021-04"
 NEXT = """
 [bold]Where to go next[/bold] (manage.py is run by .venv/bin/python)
-  make up                        the console over what you just saw, with the file in quarantine and the rejected
-                                 document, until Ctrl-C; make demo-up where something of your own has begun
-  manage.py ingest PATH          your own folder, again and again: only changes are worked on; make up shows it then
-  manage.py search "…"           passages with their sources; --known-at asks the past
-  manage.py facts --about "…"    what is known of a person or organisation, and when; --history
-  manage.py trace --about "…"    from facts to the bytes that they were read from
-  README.md, docs/guide          the rest"""
+  make up                      the console over what you just saw, with the file in
+                               quarantine and the rejected document; until Ctrl-C
+  manage.py ingest PATH        your own folder, again and again: only changes are
+                               worked on; from then on make up opens that store
+  make demo-up                 the console over what you just saw, at any time
+  manage.py search "…"         passages with their sources; --known-at asks the past
+  manage.py facts --about "…"  what is known of whom, and when; --history
+  manage.py trace --about "…"  from facts to the bytes that they were read from
+  README.md, docs/guide        the rest"""
 
 
 class Command(BaseCommand):
