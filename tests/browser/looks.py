@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 COLOURS = ["color-contrast", "link-in-text-block"]
-SETTLED = "() => Promise.all(document.getAnimations().map(one => one.finished)).then(() => null)"
+SETTLED = "() => Promise.allSettled(document.getAnimations().map(one => one.finished)).then(() => null)"
 MORE_ROWS = "#result_list tbody tr:nth-child(n+6)"
 SERIOUS = {"serious", "critical"}
 

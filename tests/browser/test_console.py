@@ -148,6 +148,7 @@ def test_a_run_is_released_with_the_keys_alone(console: Console, stranger: Page)
     expect(stranger.get_by_role("main")).to_contain_text("1 released")
 
 
+TELEPHONE = 390  # pixels
 # Beside the places of the navigation and the first row of each.
 MORE = [
     "/admin/",
@@ -184,6 +185,17 @@ def test_nothing_on_the_main_pages_keeps_anybody_from_using_them(page: Page) -> 
         seen |= {part for part in ("#nav-sidebar", "#header") if page.locator(part).count()}  # the same on every page
 
     assert found == []
+
+
+def test_the_main_pages_are_no_wider_than_a_telephone(page: Page) -> None:
+    wide = {}
+    for path in main_pages(page):
+        page.set_viewport_size({"width": TELEPHONE, "height": 844})
+        page.goto(path)
+        if (width := page.evaluate("document.documentElement.scrollWidth")) > TELEPHONE:
+            wide[path] = width
+
+    assert wide == {}
 
 
 def test_nothing_keeps_anybody_from_coming_in(stranger: Page) -> None:
