@@ -17,10 +17,12 @@ from django.db import transaction
 from django.db.models import F, Max, QuerySet
 from django.db.models.expressions import RawSQL
 from django.http import HttpRequest, QueryDict
+from django.utils import timezone
 
 from console.deeds import DEEDS, Deed
 from console.lifecycles import OPEN, OPERATION
 from console.models import Operation
+from ingestion.filters import held_still
 from ledger import statements
 from ledger.crashpoints import reached
 from ledger.deeds import Answer, in_pages
@@ -103,7 +105,7 @@ def begin(name: str, query: str, why: str, *, person: User | AnonymousUser, by: 
     with transaction.atomic(durable=True):
         made = Operation.objects.create(
             deed=name,
-            query=filters(query),
+            query=held_still(filters(query), timezone.now()),
             why=why.strip(),
             person=person,
             by=by,

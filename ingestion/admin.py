@@ -1,4 +1,4 @@
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -8,6 +8,7 @@ from django.db.models.functions import Cast, Length
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from ingestion.filters import Attention, Fingerprint, Since
 from ingestion.models import (
     Flight,
     IngestRun,
@@ -26,7 +27,7 @@ from ledger import rendering
 from ledger.commands import spoken
 from ledger.deeds import Answer
 from ledger.edits import Edited
-from ledger.listing import Listing, ReasonFilter, Route, hash_prefix, linked, number, text_prefix, uuid
+from ledger.listing import FewRows, Listing, ReasonFilter, Route, hash_prefix, linked, number, text_prefix, uuid
 
 
 def _task(parts: str) -> Route:
@@ -45,17 +46,6 @@ def tell(request: HttpRequest, answer: Answer) -> None:
             messages.add_message(request, level, ", ".join(f"{n} {spoken(name)}" for name, n in told.items()))
 
 
-class Attention(admin.SimpleListFilter):
-    title = "attention"
-    parameter_name = "attention"
-
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
-        return [("needed", "needed")]
-
-    def queryset(self, request: Any, queryset: Any) -> Any:  # noqa: ARG002
-        return queryset.outstanding() if self.value() else queryset
-
-
 @admin.register(IngestRun)
 class IngestRunAdmin(Listing[IngestRun]):
     within = "reflection"
@@ -71,7 +61,7 @@ class IngestRunAdmin(Listing[IngestRun]):
         linked("flight"),
         "attempts",
     )
-    list_filter = (Attention, "status", "stage", ("reason", ReasonFilter))
+    list_filter = (Attention, "status", Since, "stage", ("reason", ReasonFilter), Fingerprint, ("source", FewRows))
     list_select_related = ("handoff__reference", "source__reflection", "flight")
     deferred = ("detail",)
     leads: ClassVar[tuple[str, ...]] = ("reference",)

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.postgres.fields import RangeField
+from django.core.cache import caches
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Page, Paginator
 from django.db import models
@@ -25,12 +26,14 @@ from ledger.chips import Narrowed
 from ledger.edits import Edited
 from ledger.history import history
 from ledger.models import Event
-from ledger.sight import narrowed
+from ledger.sight import given, narrowed
 
 M = TypeVar("M", bound=models.Model)
 
 COUNTED = 10_000
 LINK_CHARS = 30
+FEW = 50  # rows of another table to choose from
+FRESH_S = 30
 
 
 class CappedPaginator(Paginator[Any]):
@@ -102,6 +105,21 @@ class ChosenRow(admin.RelatedFieldListFilter):
     @property
     def include_empty_choice(self) -> bool:
         return False
+
+
+class FewRows(ChosenRow):
+    """Lists the rows that the person sees, as they were a moment ago, as long as they are few; else as ChosenRow."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[Any]:
+        chosen = super().field_choices(field, request, model_admin)
+        model = field.remote_field.model
+        seen = given(request.user)
+        key = f"few-{model._meta.label_lower}-{'all' if seen is None else sorted(seen)}"
+        few = caches["process"].get(key)
+        if few is None:
+            few = sorted((str(row.pk), str(row)) for row in _seen(model, model_admin, request)[: FEW + 1])
+            caches["process"].set(key, few, FRESH_S)
+        return chosen if len(few) > FEW else sorted({*few, *chosen}, key=lambda one: one[1])
 
 
 def _seen(model: type[models.Model], model_admin: Any, request: HttpRequest) -> models.QuerySet[Any]:

@@ -13,7 +13,7 @@ from handoffs.models import Reflection
 from ledger import rendering
 from ledger.commands import spoken
 from ledger.edits import Edited
-from ledger.listing import Listing, hash_prefix, linked, number, span, text_prefix, uuid
+from ledger.listing import FewRows, Listing, hash_prefix, linked, number, span, text_prefix, uuid
 from ledger.sight import EVERYBODYS, narrowed
 from patches import turning
 from patches.evaluation.checks import CHECKS
@@ -51,7 +51,7 @@ class PatchBatchAdmin(Listing[PatchBatch]):
     within = "reflection"
     lifecycle = "batch"
     list_display = ("id", "state", "why", "title", linked("source"), "since")
-    list_filter = ("status",)
+    list_filter = ("status", ("source", FewRows))
     list_select_related = ("source__reflection",)
     shows = ("verdicts", "carriers")
     searches = (
