@@ -72,8 +72,9 @@ class Fingerprint(admin.SimpleListFilter):
 def held_still(query: str, now: datetime) -> str:
     """The list's address with a moment in place of a span, which would go on with the time."""
     asked = QueryDict(query, mutable=True)
-    if asked.get(Since.parameter_name) in SPANS:
-        asked[Since.parameter_name] = _moment(asked[Since.parameter_name], now).isoformat()
+    span = asked.get(Since.parameter_name)
+    if isinstance(span, str) and span in SPANS:
+        asked[Since.parameter_name] = _moment(span, now).isoformat()
     return asked.urlencode()
 
 
