@@ -206,6 +206,15 @@ def tampered(store: Store, folder: Path, data: bytes | None) -> None:
         kept.write_bytes(file.read_bytes() if data is None else data)
 
 
+def test_an_ingest_ends_with_the_command_that_lists_what_failed(store: Store, tmp_path: Path):
+    (tmp_path / "noise.txt").write_bytes(bytes(range(256)))
+    done = store.manage("ingest", str(tmp_path))
+    assert done.returncode == 1
+    _, named, command = done.stdout.splitlines()[-1].partition("manage.py ")
+    assert named
+    assert "noise.txt" in store.manage(*command.split()).stdout
+
+
 SET_UP = """
 from django.core.management import call_command
 call_command("migrate", verbosity=0)

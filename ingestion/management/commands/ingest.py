@@ -47,6 +47,9 @@ class Command(Reporting):
         else:
             faces.tell(report)
         if report.failed:
+            if not json:
+                which = f"manage.py handoffs list --status failed --source {source.pk}"
+                self.stdout.write(f"what failed, and why: .venv/bin/python {which}")
             raise SystemExit(1)
 
 
