@@ -150,7 +150,8 @@ class Environment(BaseSettings):
     )
     trust_proxy: bool = Field(
         default=False,
-        description="Believe X-Forwarded-Proto: only behind a proxy that ends TLS and always sets that header.",
+        description="Believe X-Forwarded-Proto, and the last address of X-Forwarded-For: only behind a proxy that ends "
+        "TLS and always sets both headers.",
     )
     metrics_token: SecretStr | None = Field(default=None, repr=False, description="Opens /metrics, as a bearer token.")
     log_level: LogLevel = Field(default="INFO", description="The least level that is logged.")

@@ -1,7 +1,9 @@
 """What a browser may load on our pages: what we serve ourselves, and nothing else."""
 
 from collections.abc import Callable
+from ipaddress import ip_address
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 CONTENT = "; ".join(
@@ -14,6 +16,15 @@ CONTENT = "; ".join(
     )
 )
 PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+
+
+def asker(request: HttpRequest) -> str:
+    """The address that the request came from: behind a proxy that is trusted the one that it added, the last."""
+    told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() if settings.TRUST_PROXY else ""
+    try:
+        return str(ip_address(told))
+    except ValueError:
+        return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def content_policy(answer: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:

@@ -71,6 +71,7 @@ GUARDS = [
     code("what is private is told by name", "console/test_edits.py options", "ledger/edits.py", 'UNTOLD = ("password", "options")', 'UNTOLD = ("password",)'),
     code("a seal waits for open transactions", "ledger/test_auditlog.py open_transaction", "ledger/auditlog.py", "SELECT least(now(), min(xact_start))", "SELECT least(clock_timestamp(), max(xact_start) + interval '1 s')"),
     code("a seal rests on the one before", "ledger/test_auditlog.py tampers", "ledger/auditlog.py", "if one.previous != expected:", "if False:"),
+    code("only a trusted proxy says who asks", "console/test_policy.py nobody_says", "console/policy.py", 'if settings.TRUST_PROXY else ""', 'if True else ""'),
     # what is looked at when something is wrong
     code("no silent server is waited for", "config/test_embedded.py looks_at_what", "config/embedded.py", "    if all(lives(home, program) for program in PROGRAMS):", "    if False:"),
     code("the database is blamed for itself alone", "console/test_health.py blamed_for_nothing", "console/health.py", "check if name in WITHOUT_DATABASE else", ""),
