@@ -30,8 +30,8 @@ demo-up: run-packages ## run the console over what the demo taught, until Ctrl-C
 up: run-packages ## run the console, Flower, the workers and the dispatcher, until Ctrl-C
 	@$(PY) manage.py up $(ARGS)
 
-test: dev-packages peers ## run the tests; ARGS="-k word" picks some
-	@$(PY) -m pytest -q $(ARGS)
+test: dev-packages peers ## run the tests; ARGS="-k word" picks some, ARGS="-n 0 --pdb" stops where one fails
+	@$(PY) -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 check: dev-packages ## lint, format, types, and the direction of imports
 	@$(PY) -m ruff check .

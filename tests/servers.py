@@ -23,7 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="every crash point and every stage, not a sample of them")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("dist", "no") != "no":
+        return  # the tests run in processes of their own, each with servers of its own
     from config import embedded  # noqa: PLC0415  after the folder is named
 
     embedded.hold(STATE_DIR)
