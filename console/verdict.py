@@ -63,9 +63,20 @@ def _machinery(seen: Overview) -> Iterator[Sign]:
     if all(one.silent for one in seen.heard):
         level = TROUBLE if seen.standing.waiting or seen.flights else ATTENTION
         yield Sign(level, "No worker was heard of lately", "manage.py up, or start a worker; look at its log", "")
-    if stuck := [flight for flight in seen.flights if flight.stuck]:
-        told = f"{len(stuck)} of {len(seen.flights)} flights are stuck: their worker fell silent, or none took them"
-        yield Sign(TROUBLE, told, "the next sweep takes them back", _list("ingestion_flight", "status__exact=open"))
+    yield from _flights(seen)
+
+
+def _flights(seen: Overview) -> Iterator[Sign]:
+    """Stuck and starved look alike from afar, and are mended differently."""
+    where = _list("ingestion_flight", "status__exact=open")
+    if silent := [flight.silent_s or 0 for flight in seen.flights if flight.stuck and flight.worker]:
+        told = f"{len(silent)} of {len(seen.flights)} flights are stuck: no heartbeat for {duration(max(silent))}"
+        yield Sign(TROUBLE, told, "the next sweep takes them back", where)
+    if starved := [flight.waits_s or 0 for flight in seen.flights if flight.starved]:
+        told = f"{len(starved)} of {len(seen.flights)} flights have waited for a worker for {duration(max(starved))}"
+        yield Sign(
+            ATTENTION, told, "nothing is wrong with them: start a worker, or wait for those that are busy", where
+        )
 
 
 def _line(seen: Overview) -> Iterator[Sign]:

@@ -1,10 +1,12 @@
-from typing import ClassVar
+from datetime import timedelta
+from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
-from django.db.models import Q, TextField
-from django.db.models.functions import Cast, Length
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, TextField, When
+from django.db.models.functions import Cast, Coalesce, Length
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
@@ -112,10 +114,38 @@ class IngestRunAdmin(Listing[IngestRun]):
 class FlightAdmin(Listing[Flight]):
     within = "source__reflection"
     lifecycle = "flight"
-    list_display = ("id", "state", "why", "stage", linked("source"), "runs_aboard", "size_bytes", "worker", "since")
+    list_display = (
+        "id",
+        "state",
+        "why",
+        "stage",
+        linked("source"),
+        "runs_aboard",
+        "size_bytes",
+        "waits_since",
+        "worker",
+        "silent_since",
+        "since",
+    )
     list_filter = ("status",)
     list_select_related = ("source__reflection",)
     searches = (number("a flight's id"), _task("|".join(ORDER)))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Flight]:
+        """With when those that no worker has were ready for their stage."""
+        ended = Visit.objects.filter(flight=OuterRef("pk")).order_by("-ended_at").values("ended_at")[:1]
+        ready = When(status="open", worker="", then=Coalesce(Subquery(ended), F("created_at")))
+        return super().get_queryset(request).annotate(ready_at=Case(ready))
+
+    @admin.display(description="waits for a worker since")
+    def waits_since(self, flight: Any) -> SafeString:
+        return rendering.moment(flight.ready_at)
+
+    @admin.display(description="no heartbeat since")
+    def silent_since(self, flight: Flight) -> SafeString:
+        if not (flight.worker and flight.lease_until):
+            return rendering.NOTHING
+        return rendering.moment(flight.lease_until - timedelta(seconds=settings.LEASE_S))
 
 
 @admin.register(Turn)

@@ -23,7 +23,9 @@ ORDER BY 1, 2, 3
 """
 FLIGHTS = """
 SELECT f.id, r.name || '/' || s.name, s.kind, f.stage, f.worker, f.runs_aboard,
-       extract(epoch FROM f.lease_until - now())::float, f.created_at
+       extract(epoch FROM f.lease_until - now())::float, f.created_at,
+       CASE WHEN f.worker = '' THEN extract(epoch FROM now() - coalesce(
+         (SELECT max(v.ended_at) FROM ingestion_visit v WHERE v.flight_id = f.id), f.created_at))::float END
 FROM ingestion_flight f JOIN handoffs_source s ON s.id = f.source_id
 JOIN handoffs_reflection r ON r.id = s.reflection_id
 WHERE f.status = 'open' AND (%(sources)s::bigint[] IS NULL OR f.source_id = ANY(%(sources)s)) ORDER BY f.id
@@ -69,10 +71,21 @@ class InTheAir:
     runs: int
     lease_s: float
     opened: datetime
+    waits_s: float | None  # for a worker, since it was ready for its stage; none while a worker has it
 
     @property
     def stuck(self) -> bool:
         return self.lease_s < 0
+
+    @property
+    def starved(self) -> bool:
+        """No worker took it for long: they are busy, or not there. Nothing of it is lost or wrong."""
+        return self.waits_s is not None and self.waits_s > STARVED_S
+
+    @property
+    def silent_s(self) -> float | None:
+        """How long its worker has given no heartbeat, as far as this process's lease goes; none without a worker."""
+        return max(0.0, settings.LEASE_S - self.lease_s) if self.worker else None
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from ingestion import alive
 from ingestion.clock import CLOCK_LOCK
 from ingestion.duty import DUTY_LOCK
 from ingestion.lifecycles import RUN
-from ingestion.models import IngestRun, Quarantine
+from ingestion.models import IngestRun, Quarantine, Visit
 from ledger.reasons import Reason
 from tests.builders import make_batch, make_flight, make_handoff, make_reflection, make_run, make_source
 from tests.conftest import ROOT
@@ -199,11 +199,62 @@ def test_what_waits_for_a_person_is_named_with_the_way_there(admin_client: Clien
 
 
 @pytest.mark.usefixtures("staffed")
-def test_what_is_stuck_is_named() -> None:
-    make_flight(lease_until=timezone.now() - timedelta(seconds=5))
-    assert "1 of 1 flights are stuck" in says(look(DAY))
+def test_what_is_stuck_is_named_apart_from_what_waits_for_a_worker(admin_client: Client) -> None:
+    silent = make_flight(worker="w@host", lease_until=timezone.now() - timedelta(seconds=30))
+    asked_again = timezone.now() + timedelta(seconds=55)  # the sweep rang for it, and it waits on
+    waits = make_flight(lease_until=asked_again, created_at=timezone.now() - timedelta(minutes=5))
+    make_flight(created_at=timezone.now() - timedelta(seconds=5))
+    make_flight(worker="w@host")
 
-    connection.cursor().execute("UPDATE ingestion_flight SET status = 'landed', lease_until = NULL")
+    told = says(look(DAY))
+
+    assert told.startswith(TROUBLE)
+    assert "1 of 4 flights are stuck: no heartbeat for 90 s" in told.replace("1.5 min", "90 s")
+    assert "1 of 4 flights have waited for a worker for 5 min" in told
+    page = admin_client.get(HOME).content.decode()
+    lines = {
+        pk: line for pk in (silent.pk, waits.pk) for line in re.findall(rf"<tr><td><a href=[^>]*/{pk}/.*?</tr>", page)
+    }
+    assert "stuck</span>" in lines[silent.pk] and "starved</span>" not in lines[silent.pk]
+    assert "starved</span>" in lines[waits.pk] and "stuck</span>" not in lines[waits.pk]
+    assert page.count("starved</span>") == page.count("stuck</span>") == 1
+
+
+@pytest.mark.usefixtures("staffed")
+def test_a_flight_waits_since_its_last_stage_ended() -> None:
+    source = make_source()
+    flight = make_flight(source, "chunk", created_at=timezone.now() - timedelta(hours=1))
+    Visit.objects.create(
+        flight=flight, source=source, stage="fetch", ended_at=timezone.now() - timedelta(seconds=20), waited_s=1,
+        took_s=1, cpu_s=1, peak_bytes=1, size_bytes=1, runs=[1], weights=[1], items=[0],
+    )  # fmt: skip
+
+    [seen] = look(DAY).flights
+
+    assert seen.waits_s is not None
+    assert 20 <= seen.waits_s < 50
+    assert (seen.starved, seen.silent_s) == (False, None)
+
+
+def test_the_list_of_flights_tells_who_waits_from_who_fell_silent(admin_client: Client) -> None:
+    ago = timezone.now().replace(microsecond=0) - timedelta(minutes=5)
+    make_flight(created_at=ago)
+    make_flight(worker="w@host", created_at=ago, lease_until=ago + timedelta(seconds=70))
+    make_flight(status="landed", created_at=ago)
+
+    page = admin_client.get("/admin/ingestion/flight/").content.decode()
+
+    told = {name: re.findall(rf'field-{name}">(.*?)</td>', page) for name in ("waits_since", "silent_since")}
+    landed, silent, waits = range(3)
+    assert ["moment" in one for one in told["waits_since"]] == [False, False, True]
+    assert ["moment" in one for one in told["silent_since"]] == [False, True, False]
+    assert f"{ago:%H:%M:%S}" in told["waits_since"][waits]
+    assert f"{ago + timedelta(seconds=10):%H:%M:%S}" in told["silent_since"][silent]
+    assert told["silent_since"][landed] == "-"
+
+
+@pytest.mark.usefixtures("staffed")
+def test_a_queue_that_does_not_move_is_named() -> None:
     make_handoff(since=timezone.now() - timedelta(hours=3))
     told = says(look(DAY))
     assert told.startswith(TROUBLE)
@@ -298,7 +349,7 @@ def test_the_number_of_statements_is_constant_and_viewers_share_what_was_seen(
     admin_client.get(HOME)
     statement_count()
     admin_client.get(HOME)
-    assert statement_count() <= 4  # the session, the person, her rights
+    assert statement_count() <= 5  # the session, the person, and the bound on what a page takes, set and lifted
 
 
 def test_a_long_list_of_sources_begins_with_those_that_want_something() -> None:
