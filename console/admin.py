@@ -20,7 +20,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from console import approving, batches, flower, groups, knowledge, resources, seeing
+from console import approving, batches, flower, groups, knowledge, resources, seeing, sources
 from console.bulk import OperationPage, WithDeeds
 from console.counting import counts
 from console.deeds import BATCHES
@@ -136,6 +136,7 @@ class SourceForm(forms.ModelForm[Source]):
 class SourcePage(SourceAdmin):
     """Sources, to be held, let go on, and listed now, as `manage.py sources` does it."""
 
+    leads = ("standing",)
     shows = ("profile",)
     editable = (*SourceAdmin.editable, "options")
     form = SourceForm
@@ -151,6 +152,10 @@ class SourcePage(SourceAdmin):
         if "options" in form.changed_data:
             enrolling.change(obj, obj.options, by=groups.person(request))
         super().save_model(request, obj, form, change)
+
+    @admin.display(description="how it stands")
+    def standing(self, source: Source) -> SafeString:
+        return sources.standing(source)
 
     @admin.display(description="resources")
     def profile(self, source: Source) -> SafeString:

@@ -26,7 +26,7 @@ class Chart:
     title: str
     moments: Sequence[datetime]
     series: Mapping[str, Sequence[float]]
-    unit: str = ""  # `s` for seconds; empty for things that are counted
+    unit: str = ""  # `s` for seconds, `%` for a share; empty for things that are counted
     measured: bool = False  # it stands at a level, so that values of two moments do not add up
     empty: str = "Nothing in this time."
 
@@ -43,12 +43,12 @@ class Chart:
         """What the picture's upper edge stands for: a round number, not less than the peak."""
         return (
             next((step for step in TIMES_S if step >= self.peak), ceiling(self.peak))
-            if self.unit
+            if self.unit == "s"
             else ceiling(self.peak)
         )
 
     def told(self, value: float) -> str:
-        return duration(value) if self.unit == "s" else f"{value:,.0f}"
+        return duration(value) if self.unit == "s" else f"{value:,.0f}{self.unit}"
 
     @property
     def picture(self) -> SafeString:
