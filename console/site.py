@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 from django.views.decorators.cache import never_cache
 
+from console.bounding import bounded
 from console.finding import go
 from console.overview import RANGES, Overview, look
 from console.verdict import verdict
@@ -30,6 +31,9 @@ class Site(AdminSite):
     site_header = site_title = "Sluicegate"
     index_title = "Overview"
     index_template = "console/home.html"
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        return super().admin_view(bounded(view), cacheable)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         own = [

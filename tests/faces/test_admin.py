@@ -216,7 +216,7 @@ def test_a_list_costs_the_same_number_of_statements_at_any_size(
 
     text_of(admin_client, address(model, "changelist"))
 
-    assert statement_count() == few <= 5
+    assert statement_count() == few <= 7  # two of them bound what the others take
 
 
 def test_a_run_tells_its_whole_story_on_one_page(admin_client: Client) -> None:
