@@ -186,6 +186,12 @@ class Environment(BaseSettings):
         default=(),
         description="Networks that web sources may ask although they are not public, such as 10.1.0.0/16, by commas.",
     )
+    minutes_kept_days: int = Field(
+        default=2, ge=1, le=3650, description="Days that what is summed up by minute is kept for charts."
+    )
+    hours_kept_days: int = Field(
+        default=40, ge=31, le=3650, description="Days that what is summed up by hour is kept; days are kept for ever."
+    )
     backlog: int = Field(default=50_000, ge=1, description="Handoffs that may wait before sync pauses.")
     worker_bytes: int = Field(
         default=GIB, ge=64 * MIB, description="The memory that one process of a worker may take, models included."

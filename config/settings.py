@@ -195,6 +195,8 @@ CHORES = [
     "ingestion.approvals.carry_out",
     "console.operating.work",
 ]
+# For how many days what is summed up by minute and by hour is kept.
+KEPT_DAYS = {60: ENVIRONMENT.minutes_kept_days, 3600: ENVIRONMENT.hours_kept_days}
 # Who knows what a person of the console sees: see ledger/sight.py
 SIGHT = "console.sight.of"
 # So many handoffs may wait before sync pauses.

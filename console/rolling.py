@@ -9,6 +9,7 @@ counted twice.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import transaction
 
 from console.models import Gauge, Mark
@@ -20,7 +21,6 @@ COUNTED = 10_000
 COUNTED_OF_EACH = 1_000  # source, once a minute
 STATEMENT_TIMEOUT_MS = 5_000
 SPANNED = ("console_tally", "console_latency", "console_usage", "console_trouble", "console_backlog")
-KEPT = {60: 2, 3600: 40}  # days that the rows of a span are kept; days are kept for ever
 PRUNED = 2_000  # rows at a time
 
 SPANS = "(VALUES (60), (3600), (86400)) s(span)"
@@ -232,7 +232,7 @@ def _writers(feed: Feed) -> set[str]:
 
 def _prune() -> None:
     """Once a minute: forget what is shown no more, some rows at a time."""
-    for span, days in KEPT.items():
+    for span, days in settings.KEPT_DAYS.items():  # days are kept for ever
         for table in SPANNED:
             statements.run(PRUNE.format(table=table), {"span": span, "days": days, "rows": PRUNED})
-    statements.run(PRUNE_GAUGES, {"days": max(KEPT.values())})
+    statements.run(PRUNE_GAUGES, {"days": settings.KEPT_DAYS[3600]})

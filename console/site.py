@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 
 from console.bounding import bounded
 from console.finding import go
+from console.keeping import kept
 from console.overview import RANGES, Overview, look
 from console.verdict import verdict
 from handoffs.models import Source
@@ -38,6 +39,7 @@ class Site(AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         own = [
             path("overview/", self.admin_view(never_cache(self.overview)), name="overview"),
+            path("kept/", self.admin_view(self.kept), name="kept"),
             path("go/", self.admin_view(never_cache(self.go)), name="go"),
         ]
         return [*own, *super().get_urls()]
@@ -50,6 +52,13 @@ class Site(AdminSite):
     def go(self, request: HttpRequest) -> HttpResponse:
         """Straight to what the address names in `q`."""
         return go(self, request)
+
+    def kept(self, request: HttpRequest) -> TemplateResponse:
+        """What is kept and how long: for who may see runs, of all knowledge bases."""
+        if not request.user.has_perm(MAY_LOOK) or sight.given(request.user) is not None:
+            raise PermissionDenied
+        context = {**self.each_context(request), "title": "What is kept, and how long", "kept": kept()}
+        return TemplateResponse(request, "console/kept.html", context)
 
     def overview(self, request: HttpRequest) -> TemplateResponse:
         """The overview alone: what the home page fetches of itself to stay fresh."""
@@ -67,7 +76,7 @@ def overview_of(request: HttpRequest) -> dict[str, Any]:
     all_of_them = sight.given(request.user) is None
     theirs = None if all_of_them else tuple(known.order_by("pk").values_list("pk", flat=True))
     seen = see(range_.name, source.pk if source else None, theirs)
-    return {"seen": seen, "verdict": verdict(seen), "ranges": list(RANGES), "source": source}
+    return {"seen": seen, "verdict": verdict(seen), "ranges": list(RANGES), "source": source, "whole": all_of_them}
 
 
 def see(range_name: str, source: int | None, theirs: tuple[int, ...] | None) -> Overview:
