@@ -167,17 +167,18 @@ PRUNE_GAUGES = "DELETE FROM console_gauge WHERE at < now() - %(days)s * interval
 
 @dataclass(frozen=True)
 class Feed:
-    """A table of the ledger, and the statement that takes its rows `seen` < id ≤ `upto` into account."""
+    """A table of the ledger, and the statement for its rows `seen` < id ≤ `upto`, of which there are `most` at once."""
 
     table: str
     sums: str
+    most: int = PAGE
 
 
 FEEDS: Mapping[str, Feed] = {
     "events": Feed("ledger_event", EVENTS),
     "outputs": Feed("ingestion_stageoutput", OUTPUTS),
     "visits": Feed("ingestion_visit", VISITS),
-    "attempts": Feed("ingestion_ingestrun", TRIED_AGAIN),
+    "attempts": Feed("ingestion_ingestrun", TRIED_AGAIN, most=5_000),
 }
 
 
@@ -219,7 +220,7 @@ def _advance(name: str, feed: Feed) -> int:
     writers = waited_for & _writers(feed)
     seen = mark.seen
     if not writers:
-        seen = min(upto, mark.seen + PAGE)
+        seen = min(upto, mark.seen + min(PAGE, feed.most))
         statements.run(feed.sums, {"seen": mark.seen, "upto": seen})
     Mark.objects.filter(pk=name).update(seen=seen, upto=upto, writers=sorted(writers))
     return seen - mark.seen

@@ -215,8 +215,8 @@ def test_who_was_aboard_when_a_worker_died_is_counted_as_a_crash(models: Any) ->
 
 
 def test_who_commits_late_is_counted_all_the_same(writer: Any) -> None:
-    everything()
     late, early = make_run("running"), make_run("running")
+    everything()
     with writer.cursor() as cursor:
         cursor.execute(
             "INSERT INTO ledger_event (lifecycle, row_id, was, became, reason, by) "
@@ -235,8 +235,9 @@ def test_who_commits_late_is_counted_all_the_same(writer: Any) -> None:
 
 
 def test_a_transaction_that_began_after_the_look_is_not_waited_for(writer: Any) -> None:
+    run = make_run("running")
     everything()
-    end(make_run("running"), "completed", Reason.APPLIED)
+    end(run, "completed", Reason.APPLIED)
     with writer.cursor() as cursor:
         cursor.execute("LOCK TABLE ledger_event IN ROW EXCLUSIVE MODE")
     assert roll() == 0
