@@ -36,7 +36,7 @@ def standing(source: Source) -> SafeString:
         ("next run", moment(plan.next_at) if plan else NOTHING, str(plan) if plan else "no schedule: on demand"),
         ("went in", *_share(source, today)),
     ]
-    return stacked(*_held(source), table(["", "", ""], lines))
+    return stacked(*_held(source), table(["of it", "as it stands", "that is"], lines))
 
 
 def _held(source: Source) -> Iterable[SafeString]:
