@@ -4,10 +4,9 @@ Nothing here needs a server: the code's own tables are read, as they are.
 """
 
 import os
-import re
 import sys
 from argparse import SUPPRESS, Action
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -185,7 +184,7 @@ def gate() -> str:
             f"{check.then}{', always' if check.firm else ''}",
             "" if check.scope == "patch" else f"{check.limit:g}",
             "the store" if check.store else "the document",
-            said(check.measure),
+            check.holds,
         )
         for name, check in CHECKS.items()
     ]
@@ -198,13 +197,6 @@ def gate() -> str:
         "say another limit and another consequence, but for those that are `always` so.",
         table(("check", "concerns", "a failure means", "limit", "looks at", "what it holds"), rows),
     )
-
-
-def said(measure: Callable[..., object]) -> str:
-    """What a check holds: the first line of its own docstring if that names it, else of its module's."""
-    own = str(measure.__doc__ or "").strip().splitlines()[:1]
-    named = own and re.match(r"[a-z_]+: ", own[0])
-    return own[0].partition(": ")[2] if named else module_line(measure.__module__)
 
 
 def predicates() -> str:

@@ -17,8 +17,8 @@ from ledger.listing import FewRows, Listing, hash_prefix, linked, number, span, 
 from ledger.sight import EVERYBODYS, narrowed
 from patches import turning
 from patches.evaluation.checks import CHECKS
-from patches.evaluation.policies import publish
-from patches.evaluation.policy import BadPolicy, read
+from patches.evaluation.policies import in_force, publish
+from patches.evaluation.policy import BadPolicy, Policy, read
 from patches.models import (
     Alias,
     ApplyTransaction,
@@ -269,6 +269,24 @@ class PolicyForm(forms.ModelForm[GatePolicy]):
         return self.cleaned_data["body"]
 
 
+def _rules(policy: Policy, own: Mapping[str, Any]) -> SafeString:
+    """Every check with its rule and its meaning; `own` are those that were not left to the defaults."""
+    return rendering.table(
+        ["check", "limit", "if not", "looks at", "whose", "what it holds"],
+        [
+            (
+                name.replace("_", " "),
+                f"{rule.limit:g}",
+                rule.then,
+                CHECKS[name].scope,
+                "its own" if name in own else "default",
+                CHECKS[name].holds,
+            )
+            for name, rule in policy.rules.items()
+        ],
+    )
+
+
 @admin.register(GatePolicy)
 class GatePolicyAdmin(Edited[GatePolicy]):
     """The operators' own table: a change is a new version, and none is ever changed or removed."""
@@ -278,6 +296,21 @@ class GatePolicyAdmin(Edited[GatePolicy]):
     list_display = ("__str__", "reflection", "in_force", "by", "why", "created_at")
     list_filter = (("reflection", admin.RelatedOnlyFieldListFilter),)
     ordering = ("-pk",)
+    change_list_template = "patches/policies.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """What was published, below what is in force for each knowledge base, published or not."""
+        seen = narrowed(Reflection.objects.all(), request.user, "pk")
+        rows = [
+            (one, rendering.link(made) if made else read({}).label, made.why if made else "nobody published one")
+            for one, made in in_force(seen)
+        ]
+        shown = {
+            "in_force": rendering.table(["knowledge base", "policy", "why"], rows),
+            "default": _rules(read({}), {}),
+            "review_days": read({}).review_days,
+        }
+        return super().changelist_view(request, {**shown, **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[GatePolicy]:
         newer = GatePolicy.objects.filter(reflection=OuterRef("reflection"), version__gt=OuterRef("version"))
@@ -304,20 +337,7 @@ class GatePolicyAdmin(Edited[GatePolicy]):
             told = read(policy.body)
         except BadPolicy as problem:  # it names a check that there is no more
             return rendering.block(str(problem))
-        own = policy.body.get("checks", {})
-        return rendering.table(
-            ["check", "limit", "if not", "looks at", ""],
-            [
-                (
-                    name.replace("_", " "),
-                    f"{rule.limit:g}",
-                    rule.then,
-                    CHECKS[name].scope,
-                    "its own" if name in own else "default",
-                )
-                for name, rule in told.rules.items()
-            ],
-        )
+        return _rules(told, policy.body.get("checks", {}))
 
     def has_change_permission(self, request: HttpRequest, obj: GatePolicy | None = None) -> bool:  # noqa: ARG002
         return False

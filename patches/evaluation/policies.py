@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from handoffs.models import Reflection
 from patches.evaluation.policy import BadPolicy, Policy, read
@@ -14,6 +14,13 @@ def current(reflection_id: int) -> Policy:
     """The policy in force; the defaults where nobody made one."""
     row = GatePolicy.objects.filter(reflection=reflection_id).order_by("-version").first()
     return read(row.body, name=row.name, version=row.version) if row else read({})
+
+
+def in_force(reflections: QuerySet[Reflection]) -> list[tuple[Reflection, GatePolicy | None]]:
+    """Each of the reflections with the policy in force there; None where it is the defaults. Two statements."""
+    latest = GatePolicy.objects.filter(reflection__in=reflections).order_by("reflection", "-version")
+    made = {policy.reflection_id: policy for policy in latest.distinct("reflection")}
+    return [(reflection, made.get(reflection.pk)) for reflection in reflections.order_by("name")]
 
 
 def publish(reflection: Reflection, name: str, body: Any, *, by: str, why: str) -> GatePolicy:

@@ -4,6 +4,8 @@ A check measures a batch: the smaller its value, the better. The policy says whi
 follows (`then`). A check of `patch` scope strikes out or holds back single patches, one of `batch` scope the whole.
 """
 
+import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -34,6 +36,7 @@ from patches.evaluation.context import Context, Judged, Measured
 
 Then = Literal["reject", "review", "note"]
 Measure = Callable[[Judged, Context], Measured]
+NAMED = re.compile(r"[a-z_]+: ")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,16 @@ class Check:
     limit: float = 0.0
     firm: bool = False
     store: bool = False
+
+    @property
+    def holds(self) -> str:
+        """What it holds, in words: the first line of its measure's docstring if that names it, else of its module's."""
+        own, module = (
+            str(told.__doc__ or "").strip().partition("\n")[0]
+            for told in (self.measure, sys.modules[self.measure.__module__])
+        )
+        line = own if NAMED.match(own) else module
+        return line.partition(": ")[2] or line
 
 
 def of_patches(measure: Measure, then: Then = "reject", *, firm: bool = False, store: bool = False) -> Check:
