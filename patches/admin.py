@@ -39,6 +39,7 @@ from patches.models import (
     Verdict,
 )
 from patches.names import key_of
+from patches.quoting import InForce, quotes
 from patches.recount import obstacle, recount
 from patches.wording import offenders, says
 
@@ -382,4 +383,14 @@ class AssertionAdmin(StatementListing):
 class FactAdmin(StatementListing):
     within = "reflection"
     list_display = ("id", linked("subject"), linked("predicate"), "object_text", span("valid"), span("sys"), "basis")
+    list_filter = (InForce, ("predicate", FewRows))
     list_select_related = ("subject", "predicate")
+    leads = ("picture", "words")
+
+    @admin.display(description="what else is known")
+    def picture(self, fact: Fact) -> SafeString:
+        return rendering.anchor(rendering.page(fact.subject), f"{fact.subject.name}, as a picture over time")
+
+    @admin.display(description="in the words of")
+    def words(self, fact: Fact) -> SafeString:
+        return quotes(fact)
