@@ -197,6 +197,10 @@ class Overview:
         return int(sum(self.outcomes.series["completed"]))
 
     @property
+    def failed(self) -> int:
+        return int(sum(self.outcomes.series["failed"]))
+
+    @property
     def troubled(self) -> int:
         return int(sum(sum(self.outcomes.series[name]) for name in ("failed", "quarantined")))
 

@@ -3,7 +3,8 @@ import socket
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from ingestion.supervisor import supervise
 
 ADMIN = "admin"
 PASSWORD_BYTES = 15
+ANSWER_S = 0.3
 SERVERS_S = 2.0  # between two looks at the embedded servers
 COLOURS = {
     "console": 36,
@@ -113,18 +115,29 @@ class Command(BaseCommand):
         return revive
 
     def when_ready(self, ports: list[int]) -> Callable[[], None]:
-        """Return a function that says so, once, when every port answers."""
+        """Return a function that says so, once, when behind every port somebody answers."""
         began = time.monotonic()
         silent = list(ports)
 
         def look() -> None:
             for port in list(silent):
-                with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+                if _answers(port):
                     silent.remove(port)
                     if not silent:
                         self.say("up", f"ready after {time.monotonic() - began:.1f} s")
 
         return look
+
+
+def _answers(port: int) -> bool:
+    """Whether a request is answered, in whatever way: a port is open before the program behind it has loaded."""
+    try:
+        with closing(HTTPConnection(HOST, port, timeout=ANSWER_S)) as connection:
+            connection.request("GET", "/healthz")
+            connection.getresponse()
+    except (OSError, HTTPException):
+        return False
+    return True
 
 
 def _refuse_taken(ports: dict[str, int]) -> None:
