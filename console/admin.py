@@ -139,6 +139,7 @@ class SourcePage(SourceAdmin):
     leads = ("standing",)
     shows = ("profile",)
     editable = (*SourceAdmin.editable, "options")
+    told_by_its_deed = ("options",)
     form = SourceForm
     action_form = WithReason
     actions = ("sync", "pause", "resume", "purge")  # type: ignore[assignment]  # a listing has none

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django import forms
 from django.contrib import admin
@@ -15,7 +15,7 @@ from ledger.reasons import Reason
 M = TypeVar("M", bound=models.Model)
 
 WORDS_CHARS, VALUE_CHARS = 1_000, 100
-UNTOLD = ("password", "options")  # that such a field was changed is told, and not to what
+UNTOLD = ("password",)  # that such a field was changed is told, and not to what
 STANDS = {Reason.ADDED: ("none", "kept"), Reason.EDITED: ("kept", "kept"), Reason.REMOVED: ("kept", "none")}
 
 
@@ -30,11 +30,19 @@ def note(row: models.Model, deed: Reason, *, by: str, words: str = "") -> None:
 
 
 class Edited(admin.ModelAdmin[M]):
-    """A page on which people edit rows: what they do there is in the audit log, with the values before and after."""
+    """A page on which people edit rows: what they do there is in the audit log, with the values before and after.
+
+    `told_by_its_deed` names the fields whose change the page leaves to a deed that writes an event itself.
+    """
+
+    told_by_its_deed: ClassVar[tuple[str, ...]] = ()
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         message: Any = super().construct_change_message(request, form, formsets, add)
-        return [*message, {"told": "" if add else "; ".join([*_changes(form), *_beside(formsets or ())])}]
+        return [
+            *message,
+            {"told": "" if add else "; ".join([*_changes(form, self.told_by_its_deed), *_beside(formsets or ())])},
+        ]
 
     def log_addition(self, request: HttpRequest, obj: M, message: Any) -> Any:
         note(obj, Reason.ADDED, by=_by(request), words=getattr(obj, "why", ""))
@@ -71,8 +79,10 @@ def _beside(formsets: Iterable[Any]) -> Iterable[str]:
                 yield from (f"{called} {said}" for said in _changes(form))
 
 
-def _changes(form: forms.BaseForm) -> Iterable[str]:
+def _changes(form: forms.BaseForm, without: Iterable[str] = ()) -> Iterable[str]:
     for name in form.changed_data:
+        if name in without:
+            continue
         if name.startswith(UNTOLD) or name not in form.cleaned_data:
             yield name
         else:

@@ -68,7 +68,7 @@ GUARDS = [
     triggers("ingestion_ingestrun", f"{LIFECYCLES_DIE} refuses_a_step"),
     triggers("ledger_seal", "ledger/test_auditlog.py append"),
     code("an edit is an event", "console/test_edits.py", "ledger/edits.py", "note(obj, Reason.EDITED", "print(obj, Reason.EDITED"),
-    code("what is private is told by name", "console/test_edits.py options", "ledger/edits.py", 'UNTOLD = ("password", "options")', 'UNTOLD = ("password",)'),
+    code("what is private is told by name", "console/test_edits.py options", "console/admin.py", 'told_by_its_deed = ("options",)', "told_by_its_deed = ()"),
     code("a seal waits for open transactions", "ledger/test_auditlog.py open_transaction", "ledger/auditlog.py", "SELECT least(now(), min(xact_start))", "SELECT least(clock_timestamp(), max(xact_start) + interval '1 s')"),
     code("a seal rests on the one before", "ledger/test_auditlog.py tampers", "ledger/auditlog.py", "if one.previous != expected:", "if False:"),
     code("only a trusted proxy says who asks", "console/test_policy.py nobody_says", "console/policy.py", 'if settings.TRUST_PROXY else ""', 'if True else ""'),

@@ -61,7 +61,7 @@ def test_a_sources_trust_and_share_are_told_in_the_words_of_the_page(admin_clien
     assert "weight: 1 → 3" in words and "trust: Normal → High" in words
 
 
-def test_of_a_sources_options_it_is_told_that_they_were_changed_and_not_to_what(
+def test_of_a_sources_options_it_is_told_which_were_changed_and_not_to_what(
     admin_client: Client, tmp_path: Path
 ) -> None:
     source = make_source(options={"root": str(tmp_path)})
@@ -71,7 +71,7 @@ def test_of_a_sources_options_it_is_told_that_they_were_changed_and_not_to_what(
     send(admin_client, "handoffs_source_change", source.pk, **form)
 
     words = [words for _, _, words in told("source")]
-    assert "options" in words
+    assert words == ["exclude"]
     assert "private" not in "".join(words)
 
 
