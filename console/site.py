@@ -2,11 +2,14 @@
 
 import re
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
@@ -19,6 +22,8 @@ from console.overview import RANGES, Overview, look
 from console.verdict import verdict
 from handoffs.models import Source
 from ledger import sight
+from ledger.edits import note
+from ledger.reasons import Reason
 from ledger.sight import narrowed
 
 FRESH_S = 5  # all who look within so long see the same
@@ -48,6 +53,14 @@ class Site(AdminSite):
         """The home page: the overview for who may see runs, and the tables that the person may see."""
         shown = overview_of(request) if request.user.has_perm(MAY_LOOK) else {}
         return super().index(request, {**shown, **(extra_context or {})})
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """One's own password; that it was changed is in the audit log."""
+        with transaction.atomic():
+            answer = super().password_change(request, extra_context)
+            if isinstance(request.user, User) and answer.status_code == HTTPStatus.FOUND:
+                note(request.user, Reason.EDITED, by=f"admin:{request.user.get_username()}", words="password")
+        return answer
 
     def go(self, request: HttpRequest) -> HttpResponse:
         """Straight to what the address names in `q`."""

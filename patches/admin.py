@@ -262,12 +262,15 @@ class PredicateAdmin(Listing[Predicate]):
 
 
 class PolicyForm(forms.ModelForm[GatePolicy]):
+    body = forms.JSONField(required=False, initial=dict)  # empty: the default's, as a version of its own
+
     def clean_body(self) -> Any:
+        body = {} if self.cleaned_data["body"] is None else self.cleaned_data["body"]
         try:
-            read(self.cleaned_data["body"])
+            read(body)
         except BadPolicy as problem:
             raise forms.ValidationError(str(problem)) from problem
-        return self.cleaned_data["body"]
+        return body
 
 
 def _rules(policy: Policy, own: Mapping[str, Any]) -> SafeString:

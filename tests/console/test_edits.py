@@ -144,3 +144,22 @@ def test_who_came_in_is_edited_by_nobody_and_letting_somebody_try_again_is_told(
 
     send(admin_client, "axes_accessattempt_delete", locked.pk, post="yes")
     assert [step[:2] for step in told("accessattempt")] == [("kept", "none")]
+
+
+def test_that_somebody_changed_their_own_password_is_told(admin_client: Client) -> None:
+    person = User.objects.get(username="admin")
+    form = {"old_password": "password", "new_password1": "a good long one", "new_password2": "a good long other"}
+
+    assert admin_client.post(reverse("admin:password_change"), form).status_code == 200
+    assert not Event.objects.filter(lifecycle="user").exists()
+
+    send(admin_client, "password_change", **form | {"new_password2": form["new_password1"]})
+    assert told("user") == [("kept", "kept", "password")]
+    person.refresh_from_db()
+    assert person.check_password(form["new_password1"])
+
+
+def test_the_default_policy_is_published_by_an_empty_one(admin_client: Client) -> None:
+    reflection = Reflection.objects.create(name="main")
+    send(admin_client, "patches_gatepolicy_add", reflection=reflection.pk, name="as-it-was", body="{}", why="enough")
+    assert GatePolicy.objects.get().body == {}
