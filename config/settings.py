@@ -146,8 +146,15 @@ DATABASES = {
     }
 }
 
+_watched = watched(SERVERS.redis_url)
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+    # of all processes: how often each token asked
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": [SERVERS.redis_client_url],
+        "KEY_PREFIX": "sluicegate:cache",
+        "OPTIONS": {"pool_class": "ledger.broker.Pool"} if _watched else {},
+    },
     # what all viewers of a page share for some seconds; it is there when the broker is not
     "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
@@ -222,7 +229,6 @@ LOGGING = {
 }
 
 # Each line has a measured reason: docs/decisions/0002-postgres-is-the-only-queue.md
-_watched = watched(SERVERS.redis_url)
 CELERY_BROKER_URL = _watched.celery_url if _watched else SERVERS.redis_url
 CELERY_RESULT_BACKEND = CELERY_RESULT_EXPIRES = None
 CELERY_TASK_IGNORE_RESULT = True

@@ -5,12 +5,12 @@ the password is that of the servers, as the Sentinels ask for none.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self, cast
 from urllib.parse import unquote, urlsplit
 
 import redis
 from django.conf import settings
-from redis.sentinel import Sentinel
+from redis.sentinel import Sentinel, SentinelConnectionPool
 
 WATCHED = "redis+sentinel"
 SENTINEL_PORT = 26379
@@ -67,15 +67,21 @@ def _host(told: str) -> tuple[str, int]:
     return split.hostname, split.port or SENTINEL_PORT
 
 
+class Pool(SentinelConnectionPool):
+    """Connections to the primary of the moment, by the address of its Sentinels."""
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Self:
+        found, sentinels = watched(url), cast("Any", Sentinel)
+        if found is None:
+            raise ValueError("is not an address of Sentinels")
+        given = {"username": found.username, "password": found.password}
+        known = {name: unquote(value) for name, value in given.items() if value is not None}
+        return cls(found.name, sentinels(found.sentinels, sentinel_kwargs=patience()), db=found.db, **known, **options)
+
+
 def client(**options: Any) -> redis.Redis:
     """A client of the broker; `options` are redis-py's for its connections."""
-    found = watched(settings.REDIS_URL)
-    if found is None:
-        return redis.Redis.from_url(settings.REDIS_URL, **options)
-    given = {"username": found.username, "password": found.password}
-    known = {name: unquote(value) for name, value in given.items() if value is not None}
-    sentinels: Any = Sentinel
-    primary: redis.Redis = sentinels(found.sentinels, sentinel_kwargs=patience()).master_for(
-        found.name, db=found.db, **known, **options
-    )
-    return primary
+    if watched(settings.REDIS_URL):
+        return redis.Redis(connection_pool=Pool.from_url(settings.REDIS_URL, **options))
+    return redis.Redis.from_url(settings.REDIS_URL, **options)

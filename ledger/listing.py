@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
+from hashlib import sha256
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlencode
 
@@ -114,7 +115,8 @@ class FewRows(ChosenRow):
         chosen = super().field_choices(field, request, model_admin)
         model = field.remote_field.model
         seen = given(request.user)
-        key = f"few-{model._meta.label_lower}-{'all' if seen is None else sorted(seen)}"
+        known = "all" if seen is None else "-".join(map(str, sorted(seen)))
+        key = f"few-{model._meta.label_lower}-{sha256(known.encode()).hexdigest()}"
         few = caches["process"].get(key)
         if few is None:
             few = sorted((str(row.pk), str(row)) for row in _seen(model, model_admin, request)[: FEW + 1])

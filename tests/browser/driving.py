@@ -7,12 +7,22 @@ WORKED_OFF_S = 30
 
 
 def open_list(page: Page, name: str, term: str = "") -> None:
-    """Go to a list as people do: from the home page by its name in the navigation, then by its search."""
-    page.goto("/admin/")
-    page.get_by_role("navigation", name="Places").get_by_role("link", name=name, exact=True).click()
+    """Go to all of a list as people do: from the home page by its name in the navigation, then by its search."""
+    last_view = open_last_view(page, name)
+    if last_view:
+        page.get_by_role("navigation", name="Views").get_by_role("link", name="All", exact=True).click()
     if term:
         page.get_by_role("textbox", name="Search").fill(term)
         page.get_by_role("button", name="Search").click()
+
+
+def open_last_view(page: Page, name: str) -> bool:
+    """Go to a list by its name in the navigation; return whether it has views, of which the last one is shown."""
+    page.goto("/admin/")
+    place = page.get_by_role("navigation", name="Places").get_by_role("link", name=name, exact=True)
+    has_views = (place.get_attribute("href") or "").endswith("/last/")
+    place.click()
+    return has_views
 
 
 def row_of(page: Page, words: str) -> Locator:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Console, log_in
-from tests.browser.driving import Keys, act, becomes, open_list, row_of
+from tests.browser.driving import Keys, act, becomes, open_last_view, open_list, row_of
 from tests.browser.looks import serious
 from tests.browser.story import PASSWORD, UNREAD, USER, give_back
 
@@ -91,7 +91,7 @@ def test_a_view_is_saved_under_a_name_and_found_again_from_the_navigation(strang
     stranger.get_by_label("name", exact=True).fill("Went in")
     stranger.get_by_role("button", name="Save").click()
 
-    open_list(stranger, "Runs")
+    assert open_last_view(stranger, "Runs")
 
     views = stranger.get_by_role("navigation", name="Views")
     expect(views.get_by_role("link", name="Went in")).to_have_attribute("aria-current", "page")

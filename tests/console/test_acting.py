@@ -16,7 +16,11 @@ EVERY, NOBODY = {VIEWER, OPERATOR, REVIEWER, ADMINISTRATOR}, "nobody"
 KEEPS_GOING, DECIDES, RULES = {OPERATOR, ADMINISTRATOR}, {REVIEWER, ADMINISTRATOR}, {ADMINISTRATOR}
 # Whatever stands in none of these looks and changes nothing.
 LIMITED = {
-    **dict.fromkeys(["recover", "runs requeue", "runs cancel", "handoffs requeue", "handoffs cancel"], KEEPS_GOING),
+    **dict.fromkeys(
+        ["recover", "handoffs requeue", "handoffs cancel"],
+        KEEPS_GOING,
+    ),
+    **dict.fromkeys([f"runs {verb}" for verb in ("requeue", "cancel", "acknowledge")], KEEPS_GOING),
     **dict.fromkeys(["quarantine release", "quarantine discard"], KEEPS_GOING),
     **dict.fromkeys([f"sources {verb}" for verb in ("check", "sync", "schedule", "pause", "resume")], KEEPS_GOING),
     "sources reprocess": KEEPS_GOING,

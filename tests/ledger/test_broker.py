@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings as django_settings
+from django.core.cache import cache
 from kombu import Connection
 
 from config.embedded_home import binaries, find_home
@@ -20,6 +21,7 @@ from ledger.broker import client, watched
 PASSWORD = "a p@ss:word/"  # noqa: S105  of servers that live as long as a test
 QUOTED = "a%20p%40ss%3Aword%2F"
 MINE = "doorbell"
+POOL = {"pool_class": "ledger.broker.Pool"}  # as the settings have it where Sentinels are named
 
 
 def until(true: Callable[[], Any], within_s: float = 60) -> Any:
@@ -101,6 +103,7 @@ class Watch:
 def watch(tmp_path: Path, settings: Any) -> Iterator[Watch]:
     watch = Watch(tmp_path)
     settings.REDIS_URL = watch.url
+    settings.CACHES = {"default": {**django_settings.CACHES["default"], "LOCATION": [watch.url], "OPTIONS": POOL}}
     for asked in (alive._broker, waking._broker):
         asked.cache_clear()
     yield watch
@@ -123,6 +126,7 @@ def test_when_the_primary_is_gone_all_go_on_with_the_one_that_takes_over(watch, 
     alive.say("before")
     waking.wake()
     assert (names(), waking.wait(5)) == (["before"], True)
+    cache.set("asked", 1)
     with Connection(celery.celery_url, transport_options=celery.celery_options) as rung:
         rung.SimpleQueue("bell").put("first")
 
@@ -131,8 +135,17 @@ def test_when_the_primary_is_gone_all_go_on_with_the_one_that_takes_over(watch, 
         until(lambda: alive.say("after") or "after" in names())
         until(lambda: waking.wake() or waking.wait(0.5))
         until(lambda: put(celery, "second"))
+        until(counts)
     assert watch.admin(watch.servers[1]).llen("bell") >= 1
     assert client().info("replication")["role"] == "master"
+
+
+def counts() -> bool:
+    try:
+        cache.set("asked", 2)
+    except redis.RedisError:
+        return False
+    return cache.get("asked") == 2
 
 
 def put(celery: Any, message: str) -> bool:
