@@ -376,6 +376,7 @@ GUARDS = [
     code("Flower is for who may look", "faces/test_flower.py others_see_nothing", "console/flower.py", "not request.user.has_perm(MAY_LOOK) or ", ""),
     code("nothing is done through Flower", "faces/test_flower.py nothing_is_done", "console/flower.py", "if request.method not in READING and path not in ROWS:", "if False:"),
     code("Flower's open doors are closed", "faces/test_flower.py every_door", "config/flowerconfig.py", "view.get = authenticated(view.get)", "pass"),
+    code("a frozen broker is away", "ledger/test_broker.py freezes", "ingestion/waking.py", "socket_timeout=ANSWER_S", "socket_timeout=None"),
     code("a worker outlives its broker", "config/test_celery.py", "config/celery.py", "transport.Channel._connparams = _refuse_closed", ""),
 ]  # fmt: skip
 
